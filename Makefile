@@ -1,5 +1,5 @@
 # Everything one types. Each target does all of its own set-up and asks nothing.
-.PHONY: run dev build front test lint sbom bench soak fuzz scan
+.PHONY: run dev build front test lint sbom bench soak fuzz scan html
 .DEFAULT_GOAL := build
 
 build: ## one file with its assets embedded: target/release/service-hooks
@@ -31,6 +31,9 @@ fuzz: ## half an hour of fuzzing; SECONDS=60 for each target, TARGET=form for on
 
 scan: ## scanners against a running server: its API's description, its pages, slow clients
 	@scripts/scan
+
+html: ## the W3C checker on every page of a realistic installation
+	@scripts/html
 
 front: ## the browser half only
 	@scripts/build-front

@@ -1,4 +1,4 @@
-// Not tests, but run the same way: `npm run shots` and `npm run figures`.
+// Not tests, but run the same way: `npm run shots`, `gallery`, `figures`, `html`, `lighthouse`.
 
 import tests from "./playwright.config.mjs";
 

@@ -13,7 +13,7 @@ use std::error::Error;
 use axum::{Router, extract::Path, extract::State, http::StatusCode, routing::post};
 use service_hooks::{
     Dispatcher,
-    domain::hook::{Tuning, parse_api_key, parse_name},
+    domain::hook::{ApiKey, Tuning, parse_name},
     domain::permission::{Actor, right},
     engine::catalogue::payloads::{DateTime, OutboundCallInitiated, Payload},
     engine::dispatcher::{Config, Emit},
@@ -26,7 +26,7 @@ pub async fn backend(engine: &Dispatcher, url: &str) -> Result<Router, Box<dyn E
         name: parse_name("Telephone system")?,
         event_type: OutboundCallInitiated::EVENT,
         endpoint: engine.validate_url(url).await.map_err(|problem| problem.message())?,
-        api_key: parse_api_key("the-key-that-the-receiver-expects")?,
+        api_key: ApiKey::parse("the-key-that-the-receiver-expects")?,
         enabled: true,
         tuning: Tuning::default(),
         signing_secret: None,

@@ -13,7 +13,7 @@ const SCRIPT = `new EventSource("${RELOAD}").onmessage = () => location.reload()
 const SERVER = "target/debug/service-hooks";
 /** Both halves are made of these. */
 const SHARED = /^(Cargo\.|src\/(app|lib)\.rs|src\/(domain|rpc|ui|view)\/)/;
-const FILES = /^(style|public)\//;
+const FILES = /^(style|public|browser)\//;
 const LOOK_EVERY = 400; // ms. Polling also sees changes on file systems that report none.
 
 const say = (text) => console.error(`== ${text}`);
@@ -99,7 +99,7 @@ function pass(answer, response) {
 function look() {
   const found = new Map();
   const add = (path) => found.set(path, statSync(path, { throwIfNoEntry: false })?.mtimeMs);
-  for (const folder of ["src", "style", "public", "migrations"]) {
+  for (const folder of ["src", "style", "public", "browser", "migrations"]) {
     for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       const path = `${entry.parentPath ?? entry.path}/${entry.name}`;
       if (entry.isFile() && !path.startsWith("src/tests/")) add(path);

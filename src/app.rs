@@ -10,23 +10,33 @@ use leptos_router::{
 };
 
 use crate::{
-    domain::preferences::Theme,
+    domain::{preferences::Theme, time::Timestamp},
     ui::pages::{
         account::AccountPage,
         deliveries, events,
         fault::{FaultPage, fault},
         hooks, jobs,
         not_found::NotFound,
+        resume::ResumePage,
+        search,
         setup::SetupPage,
         sign_in::SignInPage,
         status,
         styleguide::StyleguidePage,
     },
+    view::assets::{AssetVersion, FONT},
 };
 
-/// Version of the static files, used for cache busting. Provided by the server.
-#[derive(Clone, Debug, Default)]
-pub struct AssetVersion(pub String);
+/// What an open page needs to follow changes; provided for signed-in users. See
+/// `browser/live.js`.
+#[derive(Clone, Debug)]
+pub struct Live {
+    /// The version of what pages show, taken before the page read anything.
+    pub version: String,
+    pub now: Timestamp,
+    /// The user's id: a page must not be refreshed with what another user sees.
+    pub reader: String,
+}
 
 /// The document around the app: head, styles, and the script that hydrates the islands.
 pub fn shell(_options: LeptosOptions) -> impl IntoView {
@@ -34,10 +44,12 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
     if let Some(shared) = Owner::current_shared_context() {
         shared.set_is_hydrating(false);
     }
-    let version = use_context::<AssetVersion>().unwrap_or_default().0;
-    let asset = |name: &str| format!("/pkg/{name}?v={version}");
+    let assets = use_context::<AssetVersion>().unwrap_or_default();
     // Set by the server, so that the first paint has the theme. `None` follows the system setting.
     let theme = use_context::<Theme>().filter(|theme| *theme != Theme::System).map(Theme::key);
+    let live = use_context::<Live>();
+    let shown = live.as_ref().map(|live| live.version.clone());
+    let (now, reader) = live.map(|live| (live.now.0, live.reader)).unzip();
     view! {
         <!DOCTYPE html>
         <html lang="en" data-theme=theme>
@@ -45,12 +57,14 @@ pub fn shell(_options: LeptosOptions) -> impl IntoView {
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content=theme.unwrap_or("light dark")/>
-                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
-                <link rel="stylesheet" href=asset("service-hooks.css")/>
-                <script type="module" src=asset("boot.js")></script>
+                <link rel="icon" href=assets.address("favicon.svg") type="image/svg+xml"/>
+                // The style sheet needs it, and would ask for it later.
+                <link rel="preload" href=FONT r#as="font" type="font/woff2" crossorigin=""/>
+                <link rel="stylesheet" href=assets.address("pkg/service-hooks.css")/>
+                <script type="module" src=assets.address("pkg/boot.js")></script>
                 <MetaTags/>
             </head>
-            <body>
+            <body data-version=shown data-now=now data-reader=reader>
                 <App/>
             </body>
         </html>
@@ -74,6 +88,9 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
+                <Route path=path!("/search") view=search::SearchPage ssr=SsrMode::Async/>
+                <Route path=path!("/shortcuts") view=search::ShortcutsPage ssr=SsrMode::Async/>
+                <Route path=path!("/resume") view=ResumePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage
@@ -104,6 +121,10 @@ fn Pages() -> impl IntoView {
                     view=jobs::recover::RecoverAllPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/undelivered")
                     view=deliveries::undelivered::UndeliveredPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/:id/dismiss")
+                    view=deliveries::dismiss::DismissPage ssr=SsrMode::Async/>
+                <Route path=path!("/integration/dismissed")
+                    view=deliveries::dismissed::DismissedPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs") view=jobs::list::JobsPage
                     ssr=SsrMode::Async/>
                 <Route path=path!("/integration/jobs/:id") view=jobs::detail::JobPage

@@ -19,7 +19,7 @@ use crate::{
         contract::BodyCheck,
         delivery::Answer,
         endpoint::{self, Host},
-        hook::{parse_api_key, parse_event_type, parse_name},
+        hook::{ApiKey, parse_event_type, parse_name},
         retry::{AttemptFacts, LONGEST_WAIT, RetryPolicy, Verdict, classify},
         time::Timestamp,
         tuning,
@@ -97,8 +97,9 @@ pub fn form(data: &[u8]) {
     if let Ok(name) = parse_name(&form.name) {
         assert_eq!(parse_name(&name), Ok(name.clone()));
     }
-    if let Ok(key) = parse_api_key(&form.api_key) {
-        HeaderValue::from_str(&key).unwrap_or_else(|_| panic!("{key} cannot be sent"));
+    if let Ok(key) = ApiKey::parse(&form.api_key) {
+        let key = key.expose();
+        HeaderValue::from_str(key).unwrap_or_else(|_| panic!("{key} cannot be sent"));
     }
     let _known = parse_event_type(&form.event_type);
     if let Ok(tuned) = tuning::parse(&form.tuning) {
@@ -252,7 +253,8 @@ pub fn answer(data: &[u8]) {
     let mut lines = data.splitn(4, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
     let (secret, status, content_type, body) = (line(), line(), line(), line());
-    let Ok(secret) = parse_api_key(&String::from_utf8_lossy(secret)) else { return };
+    let Ok(secret) = ApiKey::parse(&String::from_utf8_lossy(secret)) else { return };
+    let secret = secret.expose();
     let mut response = CapturedResponse::default();
     if let Ok(value) = HeaderValue::from_bytes(content_type) {
         response.capture_headers(&HeaderMap::from_iter([(CONTENT_TYPE, value)]), Timestamp(0));
@@ -261,14 +263,14 @@ pub fn answer(data: &[u8]) {
     assert!(is_complete || body.len() > MAX_BODY);
     let (mut text, is_cut) = response.into_text();
     assert!(text.len() <= MAX_BODY && (is_cut || is_complete), "{} bytes", text.len());
-    Masks::new(&[&secret]).mask(&mut text, is_cut);
+    Masks::new(&[secret]).mask(&mut text, is_cut);
     // Short secrets are not masked. The mask consists of asterisks, so a secret with one could
     // appear to remain.
     if secret.len() >= 8 && !secret.contains('*') {
-        let json = serde_json::Value::from(secret.as_str()).to_string();
+        let json = serde_json::Value::from(secret).to_string();
         // Without the surrounding quotes. Trimming would remove too much from a secret that ends in
         // one.
-        for spelling in [secret.as_str(), &json[1..json.len() - 1]] {
+        for spelling in [secret, &json[1..json.len() - 1]] {
             assert!(!text.contains(spelling), "{spelling} in {text}");
         }
     }

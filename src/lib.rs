@@ -107,7 +107,7 @@ pub mod view;
 #[cfg(feature = "engine")]
 pub use engine::Dispatcher;
 
-/// Hydrates the islands of a page. Called by `public/pkg/boot.js`.
+/// Hydrates the islands of a page. Called by `browser/boot.js`.
 #[cfg(feature = "hydrate")]
 #[wasm_bindgen::prelude::wasm_bindgen]
 pub fn hydrate() {

@@ -219,7 +219,7 @@ fn route_label(route: &str) -> &str {
         "/healthz" | "/readyz" | "/metrics" => "health",
         "none" => "none",
         route if route.starts_with("/rpc/") => "rpc",
-        route if route.ends_with("/stream") => "streams",
+        "/live" => "streams",
         route if route.starts_with("/pkg/") || route.contains('.') => "files",
         _ => "pages",
     }
@@ -272,7 +272,7 @@ mod tests {
             ("/pkg/{*path}", "files"),
             ("/favicon.svg", "files"),
             ("/integration/events/{key}/schema.json", "files"),
-            ("/integration/jobs/{id}/stream", "streams"),
+            ("/live", "streams"),
             ("/readyz", "health"),
             ("none", "none"),
         ];

@@ -18,8 +18,9 @@ export class Accounts {
 
   /** The user of a role. */
   user(role) {
+    const known = this.#server.people?.[role];
     if (!this.#users.has(role))
-      this.#users.set(role, this.#server.user(role, this.#people[role]));
+      this.#users.set(role, known ?? this.#server.user(role, this.#people[role]));
     return this.#users.get(role);
   }
 

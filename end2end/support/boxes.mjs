@@ -28,7 +28,7 @@ export function cut(page) {
         }
       }
     }
-    // A column of single letters is not cut, and nobody can read it.
+    // A column of single letters is not cut, but unreadable.
     for (const cell of document.querySelectorAll("tbody th")) {
       const { width } = cell.getBoundingClientRect();
       if (sees(cell) && width < 64) faults.push(`${named(cell)} has only ${Math.round(width)} px`);

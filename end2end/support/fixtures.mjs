@@ -6,6 +6,7 @@ import { Accounts } from "./accounts.mjs";
 import { newVisitor, record } from "./browser.mjs";
 import { startReceiver } from "./receiver.mjs";
 import { fill } from "./scene.mjs";
+import { sceneOf, startRealistic } from "./realistic.mjs";
 import { startServer } from "./server.mjs";
 
 export { expect } from "@playwright/test";
@@ -25,12 +26,14 @@ const perWorker = {
   portal: ["", { scope: "worker", option: true }],
   /** Variables that the portal is started with. */
   settings: [{}, { scope: "worker", option: true }],
+  /** The portal is the realistic one of `service-hooks demo`, with its people and its scene. */
+  realistic: [false, { scope: "worker", option: true }],
 
   server: [
-    async ({ settings, portal }, use) => {
+    async ({ settings, portal, realistic }, use) => {
       if (portal === "")
         throw new Error("A test file has to name its portal: test.use({ portal }).");
-      const server = await startServer(settings);
+      const server = await (realistic ? startRealistic : startServer)(settings);
       await use(server);
       await server.stop();
     },
@@ -57,7 +60,11 @@ const perWorker = {
   ],
 
   /** A portal as in use: the ids of what is in it. */
-  scene: [async ({ api, receiver }, use) => use(await fill(api, receiver)), { scope: "worker" }],
+  scene: [
+    async ({ api, receiver, realistic }, use) =>
+      use(realistic ? await sceneOf(api) : await fill(api, receiver)),
+    { scope: "worker" },
+  ],
 };
 
 const perTest = {

@@ -27,7 +27,7 @@ export async function tabTo(page, locator, most = 120) {
 }
 
 /**
- * Walks a page with Tab from its beginning to its end. Returns the faults: a stop nobody can see, without a ring or
+ * Walks a page with Tab from its beginning to its end. Returns the faults: an invisible stop, without a ring or
  * with one that does not stand out, covered, or on nothing at all. (2.4.3, 2.4.7, 2.4.11)
  */
 export async function walk(page, most = 400) {

@@ -1,15 +1,23 @@
 // Takes away what is different on each run, and nothing of how a page looks.
 
-/** One font on every machine; no charts, which differ from run to run; no caret. */
+/** One font for code on every machine; no charts, which differ from run to run; no caret. */
 const CSS = `
-  :root { --font: "DejaVu Sans" !important; --mono: "DejaVu Sans Mono" !important }
-  svg { visibility: hidden !important }
+  :root { --font: Inter-in-time !important; --mono: "DejaVu Sans Mono" !important }
+  svg:not(.icon) { visibility: hidden !important }
   * { caret-color: transparent !important }
 `;
 
 /** Makes the page that is shown now the same as on any other run. */
 export async function makeSame(page) {
+  await page.evaluate(loadFont);
   await page.evaluate(change, CSS);
+}
+
+/** The portal's own font, waited for: the page itself does without one that comes too late. */
+async function loadFont() {
+  const { href } = document.querySelector("link[rel=preload][as=font]");
+  const face = new FontFace("Inter-in-time", `url(${href})`, { weight: "400 700" });
+  document.fonts.add(await face.load());
 }
 
 /** Runs in the page. */

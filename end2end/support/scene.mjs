@@ -26,7 +26,7 @@ export async function fill(api, receiver) {
   await api.emit("conversation.abandoned", SAMPLE);
   const failed = await first(`hook=${failing.id}`);
   receiver.status = 200;
-  // A recovery that somebody holds: it stands as it is for as long as anybody looks.
+  // A paused recovery: its page stays the same during the tests.
   const off = await make("Old archive", "outbound_call.initiated", `${receiver.origin}/old`, false);
   for (const agentID of ["a", "b"]) {
     await api.emit("outbound_call.initiated", JSON.stringify({ agentID, targetPhoneNumber: "+1", Timestamp: "2022-03-08T07:39:47Z" }));

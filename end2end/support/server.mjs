@@ -12,8 +12,11 @@ import { eventually, PATIENCE_MS } from "./eventually.mjs";
 /** One password for everybody: the tests are not about passwords. */
 export const PASSWORD = "seven purple kettles sing";
 
-/** Starts `service-hooks serve` and waits until it answers. `stop()` ends it and removes what it wrote. `settings` are variables. */
-export async function startServer(settings = {}) {
+/**
+ * Starts `service-hooks serve` and waits until it answers. `stop()` ends it and removes what it wrote. `settings` are variables;
+ * `prepare` is called before the start and may use the command line.
+ */
+export async function startServer(settings = {}, prepare = async () => {}) {
   const binary = process.env.SERVICE_HOOKS_BIN;
   if (!binary) {
     throw new Error("Set SERVICE_HOOKS_BIN to the path of the service-hooks binary that is to be tested.");
@@ -23,6 +26,7 @@ export async function startServer(settings = {}) {
   const options = { cwd: dir, env: { ...environment(dir, listen), ...settings } };
   const server = new Server(resolve(binary), options, dir, `http://${listen}`);
   try {
+    await prepare(server);
     await server.start();
   } catch (error) {
     await server.stop();
@@ -68,7 +72,7 @@ class Server {
   #kill = () => this.#process.kill("SIGKILL");
 
   async stop() {
-    if (this.#process.exitCode === null && this.#process.signalCode === null && this.#process.pid) {
+    if (this.#process && this.#process.exitCode === null && this.#process.signalCode === null && this.#process.pid) {
       const ended = once(this.#process, "exit");
       this.#process.kill("SIGTERM");
       const timer = setTimeout(this.#kill, PATIENCE_MS);
@@ -90,6 +94,16 @@ class Server {
       throw new Error(`service-hooks ${args.join(" ")} ended with ${code}: ${err}`);
     }
     return out.trim();
+  }
+
+  /** The variables of a shell in which its commands find it. */
+  get environment() {
+    return { ...this.#options.env, SERVICE_HOOKS_SERVER: this.url };
+  }
+
+  /** What the server has said so far. */
+  said() {
+    return this.#log;
   }
 
   /** Makes a user who can sign in with `PASSWORD`; `own` are an email or a name of their own. */

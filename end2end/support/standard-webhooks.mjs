@@ -1,4 +1,4 @@
-// Standard Webhooks, read from the specification and not from our code: whoever receives a hook checks it like this.
+// Verifies a signature as a receiver does: written from the Standard Webhooks specification, not from our code.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 

@@ -1,5 +1,7 @@
 // What a page costs: bytes on the wire, requests, elements, shifts, and (for the table of figures) times.
 
+import { eventually } from "./eventually.mjs";
+
 /** A telephone on a slow net: 4 times slower, 1.6 Mbit/s, 150 ms there and back. */
 export const MOBILE = { viewport: { width: 360, height: 800 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
 const SLOW_NET = { offline: false, latency: 150, downloadThroughput: 1_600_000 / 8, uploadThroughput: 750_000 / 8 };
@@ -24,6 +26,16 @@ export async function watch(page, { slow = false } = {}) {
   }
   await page.addInitScript(observe);
   return recordRequests(session);
+}
+
+const isStream = ({ url }) => new URL(url).pathname === "/live";
+
+/** Until a page has everything it asks for. Its stream comes last, and stays open. */
+export async function settled(requests) {
+  await eventually("the page has everything", () => {
+    const all = [...requests.values()];
+    return all.some(isStream) && all.every((request) => request.isDone || isStream(request));
+  });
 }
 
 /** The bytes of everything that was asked for, by kind. */

@@ -1,5 +1,5 @@
-// Two people at the same hook, and people who type markup: nobody's work is lost and nothing that
-// was typed runs.
+// Two people at the same hook, and people who type markup: no work is lost, and nothing that was
+// typed runs.
 
 import { awake } from "../support/browser.mjs";
 import { expect, test } from "../support/fixtures.mjs";
@@ -97,7 +97,7 @@ test.describe("without the policy that would stop a script anyway", () => {
   test.use({ bypassCSP: true });
 
   for (const payload of PAYLOADS) {
-    test(`never runs what somebody typed or a receiver answered: ${payload}`, async ({
+    test(`never runs what a user typed or a receiver returned: ${payload}`, async ({
       page,
       api,
       receiver,

@@ -1,5 +1,5 @@
-// A job's page while it is open: what its stream tells and what its forms answer must not get in
-// each other's way.
+// A job's page while it is open: what it hears and what its forms answer must not get in each
+// other's way.
 
 import { awake } from "../support/browser.mjs";
 import { eventually } from "../support/eventually.mjs";
@@ -29,28 +29,16 @@ async function running(api, receiver) {
   return (await api.call("POST", `/hooks/${hook.id}/recover`, 202, job)).id;
 }
 
-test("says that a job is cancelled though its stream was faster than the form's answer", async ({
+test("says that a job is cancelled though the open page was faster than the form's answer", async ({
   api,
   page,
   receiver,
 }) => {
   const job = await running(api, receiver);
-  let tell;
-  const told = new Promise((resolve) => (tell = resolve));
-  await page.exposeFunction("hear", (message) => message.startsWith("cancelled|") && tell());
-  await page.addInitScript(() => {
-    const Original = window.EventSource;
-    window.EventSource = class extends Original {
-      constructor(...from) {
-        super(...from);
-        this.addEventListener("message", ({ data }) => window.hear(data));
-      }
-    };
-  });
-  // The answer, which says once that the job is cancelled, is held until the stream has said so.
+  // The answer, which says once that the job is cancelled, is held until the open page says so too.
   await page.route("**/rpc/**", async (route) => {
     const answer = await route.fetch();
-    await told;
+    await expect(page.locator("#live-job")).toContainText("Cancelled");
     await route.fulfill({ response: answer }).catch(() => "nobody waits for it any more");
   });
   await page.goto(`/integration/jobs/${job}`);

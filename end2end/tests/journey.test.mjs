@@ -37,7 +37,7 @@ test.describe("the journey", { tag: "@both" }, () => {
   const said = (hasText) => page.getByRole("status").filter({ hasText });
   const rowOf = (hook) => page.getByRole("row").filter({ hasText: hook });
 
-  test("leads whoever is not signed in to sign-in", async () => {
+  test("leads a visitor who is not signed in to sign-in", async () => {
     await page.goto(HOOKS);
     expect(path()).toBe("/sign-in");
   });

@@ -40,7 +40,7 @@ for (const [width, colorScheme] of [
 }
 
 test.describe("by keyboard alone", { tag: "@both" }, () => {
-  test.describe("somebody who comes", () => {
+  test.describe("a visitor", () => {
     test.use({ role: "nobody" });
 
     test("signs in and lands on the hooks (K1)", async ({ page, accounts }) => {

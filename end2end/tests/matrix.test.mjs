@@ -15,7 +15,7 @@ const SCHEMES = ["light", "dark"];
  * why it is right.
  */
 const REVIEWED = [
-  // Signs such as ▾ and ✓ beside the words that say the same, in the colour of those words.
+  // Signs such as ✓ beside the words that say the same, in the colour of those words.
   ["color-contrast", "Element content contains only non-text characters"],
   // Rows that a region scrolls, and words that are there for a reader's ear only. What is covered
   // in truth is caught by the walk with Tab, which asks what lies at the middle of every stop.

@@ -1,4 +1,4 @@
-// Every page as a picture beside the one that was kept: what nobody meant to change is seen. `npm
+// Compares a picture of every page with the kept one, so that unintended changes are seen. `npm
 // run baselines` keeps new ones. What differs from run to run (numbers, ids, charts) is made the
 // same first, and the font is always one.
 

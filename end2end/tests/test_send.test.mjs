@@ -70,7 +70,7 @@ test.describe("tests", { tag: "@both" }, () => {
     await typeInto(page, body, `{"id": }`);
     await press(page, page.getByRole("button", { name: "Check" }));
     const alert = page.getByRole("alert");
-    await expect(alert.getByText("Line 1, column 8: expected value.")).toBeVisible();
+    await expect(alert.getByText("Line 1, column 8: a value is missing or not valid.")).toBeVisible();
     await typeInto(page, body, `{"id": "x"}`);
     await press(page, page.getByRole("button", { name: "Send test" }));
     await expect(alert.getByText("The test was not sent.")).toBeVisible();

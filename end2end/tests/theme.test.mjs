@@ -1,6 +1,5 @@
 // The look: the first paint is in the reader's theme, right to left mirrors it, times are in the
-// reader's zone, nothing moves for whoever wants nothing to move, and paper gets a page that can
-// be read.
+// reader's zone, nothing moves with reduced motion, and paper gets a page that can be read.
 
 import { awake } from "../support/browser.mjs";
 import { expect, test } from "../support/fixtures.mjs";
@@ -37,7 +36,7 @@ test("paints in the chosen theme from the first frame on, signed in and signed o
   await expect(page.locator("html:not([data-theme])")).toBeVisible();
 });
 
-test.describe("for whoever wants nothing to move", () => {
+test.describe("with reduced motion", () => {
   test.use({ reducedMotion: "reduce" });
 
   test("mirrors where the script runs from right to left (V2)", async ({ page, scene }) => {
@@ -58,7 +57,7 @@ test.describe("for whoever wants nothing to move", () => {
     expect(isWider).toBe(false);
   });
 
-  test("moves nothing for whoever wants that (A8)", async ({ page, scene }) => {
+  test("moves nothing (A8)", async ({ page, scene }) => {
     await page.goto(HOOKS);
     await awake(page);
     await page.locator(`#h-${scene.hook}`).getByRole("switch").click();

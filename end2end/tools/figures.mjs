@@ -3,7 +3,7 @@
 
 import { awake } from "../support/browser.mjs";
 import { expect, test } from "../support/fixtures.mjs";
-import { makeHooks, MOBILE, seenBy, watch, weightOf } from "../support/weigh.mjs";
+import { makeHooks, MOBILE, seenBy, settled, watch, weightOf } from "../support/weigh.mjs";
 
 const HOOKS = "/integration/hooks";
 const RUNS = 5;
@@ -44,7 +44,7 @@ function table(mobile, desktop, answers) {
 }
 
 /**
- * The page once, as somebody sees it who was never here: what it weighs, when it can be read,
+ * The page once, as a first-time visitor sees it: what it weighs, when it can be read,
  * what a toggle takes.
  */
 async function view(visitor, options, profile) {
@@ -55,7 +55,7 @@ async function view(visitor, options, profile) {
   await page.waitForTimeout(LATER_MS);
   const weight = weightOf([...requests.values()]);
   const seen = await seenBy(page);
-  // A real click: what moves because somebody asked for it is no unexpected shift.
+  // A real click: a shift that a user asked for is not unexpected.
   const painted = page.evaluate(untilPaintedAfterClick);
   await page.getByRole("switch").first().click();
   const toggle = await painted;
@@ -63,7 +63,7 @@ async function view(visitor, options, profile) {
   const { shift } = await seenBy(page);
   requests.clear();
   await page.goto("/integration/events");
-  await page.waitForLoadState("networkidle");
+  await settled(requests);
   const second = weightOf([...requests.values()]);
   await context.close();
   return { ...seen, shift, toggle, weight, second };

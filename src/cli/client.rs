@@ -67,6 +67,16 @@ pub enum Hook {
 pub enum Delivery {
     /// Send a delivery now: one that waits for a retry, is held by a paused hook, or is finished
     TryNow { id: String },
+    /// Redeliver a finished delivery to its hook's current URL (the same as try-now)
+    Redeliver { id: String },
+}
+
+#[derive(Subcommand)]
+pub enum Job {
+    /// List the newest redelivery jobs
+    List,
+    /// Show what a job has redelivered, and what arrived
+    Show { id: String },
 }
 
 #[derive(Args)]
@@ -118,10 +128,30 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
     Ok(())
 }
 
-pub async fn delivery(server: &Server, Delivery::TryNow { id }: Delivery, json: bool) -> Outcome {
+pub async fn delivery(server: &Server, command: Delivery, json: bool) -> Outcome {
+    let (Delivery::TryNow { id } | Delivery::Redeliver { id }) = command;
     let path = format!("/api/v1/deliveries/{}/redeliver", in_path(&id));
     let sent = server.call(Method::POST, &path, None).await?;
     print::result(json, &commands::delivery_sending(&id), &sent);
+    Ok(())
+}
+
+pub async fn job(server: &Server, command: Job, json: bool) -> Outcome {
+    let line = |job: &Value| format!("{}  {}", text(&job["id"]), text(&job["summary"]));
+    match command {
+        Job::List => {
+            let page = server.call(Method::GET, "/api/v1/jobs", None).await?;
+            let jobs = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let lines = jobs.iter().map(line).collect::<Vec<_>>().join("\n");
+            let words = if jobs.is_empty() { commands::NO_JOBS } else { &lines };
+            print::result(json, words, &page);
+        }
+        Job::Show { id } => {
+            let path = format!("/api/v1/jobs/{}", in_path(&id));
+            let job = server.call(Method::GET, &path, None).await?;
+            print::result(json, text(&job["summary"]), &job);
+        }
+    }
     Ok(())
 }
 
@@ -173,8 +203,9 @@ pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
         .map_err(|error| Failure::Usage(format!("The payload is not valid JSON: {error}")))?;
     let body = format!("{{\"type\":{},\"data\":{}}}", json!(event.key()), data.get());
     let accepted = server.call(Method::POST, "/api/v1/events", Some(body)).await?;
-    let hooks = accepted["deliveries"].as_i64().unwrap_or(0);
-    let words = commands::event_accepted(text(&accepted["id"]), event.key(), hooks);
+    let number = |name: &str| accepted[name].as_i64().unwrap_or(0);
+    let (hooks, skipped) = (number("deliveries"), number("skipped"));
+    let words = commands::event_accepted(text(&accepted["id"]), event.key(), hooks, skipped);
     print::result(json, &words, &accepted);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Commands that open the database directly. They migrate it and may run next to a running server.
 //!
-//! Only `serve` and `migrate` create a data directory: otherwise a command started in the wrong
-//! directory would create an empty database with its own key. `user` and `token` may create the
-//! database before the first start, if a setting names its location and the directory exists.
+//! Only `serve`, `migrate` and `demo` create a data directory: otherwise a command started in the
+//! wrong directory would create an empty database with its own key. `user` and `token` may create
+//! the database before the first start, if a setting names its location and the directory exists.
 
 use std::path::Path;
 
@@ -23,7 +23,11 @@ use crate::{
     },
     portal::{
         ctx::{OpCtx, Portal},
-        ops::{self, doctor::Check, users::NewUser},
+        ops::{
+            self,
+            doctor::{Check, Level},
+            users::NewUser,
+        },
     },
     view::words::commands,
 };
@@ -102,14 +106,20 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
     close(ctx).await;
     let checks = outcome.map_err(|error| usage_or_failure(&error))?;
     let line = |check: &Check| {
-        let state = if check.is_well { "OK     " } else { "PROBLEM" };
+        let state = match check.level {
+            Level::Ok => "OK     ",
+            Level::Warning => "WARNING",
+            Level::Problem => "PROBLEM",
+        };
         format!("{state}  {}: {}", check.name, check.words)
     };
     let text = checks.iter().map(line).collect::<Vec<_>>().join("\n");
-    let shape =
-        |check: &Check| json!({"name": check.name, "well": check.is_well, "words": check.words});
+    let shape = |check: &Check| {
+        json!({"name": check.name, "well": check.is_well(),
+            "warning": check.level == Level::Warning, "words": check.words})
+    };
     print::result(json, &text, &json!({"checks": checks.iter().map(shape).collect::<Vec<_>>()}));
-    match checks.iter().filter(|check| !check.is_well).count() {
+    match checks.iter().filter(|check| !check.is_well()).count() {
         0 => Ok(()),
         failed => Err(Failure::Failed(commands::checks_failed(failed, checks.len()))),
     }
@@ -126,6 +136,15 @@ enum CreateDatabase {
 async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
     let settings: Settings = load_settings()?;
     check_location(&settings, create)?;
+    open_at(settings).await
+}
+
+/// The same, and creates the database and its folder if they are missing.
+pub(super) async fn open_new() -> Result<OpCtx, Failure> {
+    open_at(load_settings()?).await
+}
+
+async fn open_at(settings: Settings) -> Result<OpCtx, Failure> {
     let dispatcher = Dispatcher::open_beside(Config::new(settings.clone())).await;
     let dispatcher = dispatcher.map_err(|error| Failure::Failed(chain(&error)))?;
     Ok(OpCtx::portal_itself(Portal::new(dispatcher, settings)))
@@ -156,11 +175,11 @@ fn check_location(settings: &Settings, create: CreateDatabase) -> Result<(), Fai
     Err(Failure::Failed(format!("There is no database at {}. {REMEDY}.", absolute(&file))))
 }
 
-async fn close(ctx: OpCtx) {
+pub(super) async fn close(ctx: OpCtx) {
     ctx.portal.dispatcher.clone().shutdown().await;
 }
 
-fn usage_or_failure(error: &ops::Error) -> Failure {
+pub(super) fn usage_or_failure(error: &ops::Error) -> Failure {
     match error {
         ops::Error::Invalid(invalid) => Failure::Usage(invalid.to_string()),
         ops::Error::Store(error) => Failure::Failed(chain(error)),

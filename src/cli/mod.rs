@@ -4,6 +4,7 @@
 
 mod client;
 mod database;
+mod demo;
 mod failure;
 mod input;
 mod listen;
@@ -64,6 +65,13 @@ enum Command {
         #[command(subcommand)]
         command: client::Delivery,
     },
+    /// Follow the redelivery jobs of a running server
+    Job {
+        #[command(flatten)]
+        server: client::Server,
+        #[command(subcommand)]
+        command: client::Job,
+    },
     /// Emit one event on a running server
     Emit {
         #[command(flatten)]
@@ -81,6 +89,8 @@ enum Command {
         #[arg(long, default_value = "2020-12")]
         draft: String,
     },
+    /// Fill an empty database with a realistic installation: hooks, deliveries, users, jobs
+    Demo(demo::Demo),
     /// Create the database, or upgrade its schema
     Migrate,
     /// Check the installation: settings, database, master key, disk, receivers
@@ -139,9 +149,11 @@ async fn run(command: Command, json: bool) -> Outcome {
         Command::Token { command } => database::token(command, json).await,
         Command::Hook { server, command } => client::hook(&server, command, json).await,
         Command::Delivery { server, command } => client::delivery(&server, command, json).await,
+        Command::Job { server, command } => client::job(&server, command, json).await,
         Command::Emit { server, emit } => client::emit(&server, emit, json).await,
         Command::Listen(listen) => listen.run(json).await,
         Command::Schema { key, draft } => schema(&key, &draft),
+        Command::Demo(demo) => demo.run(json).await,
         Command::Migrate => database::migrate(json).await,
         Command::Doctor { compact } => database::doctor(json, compact).await,
     }

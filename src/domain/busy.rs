@@ -14,6 +14,8 @@ pub enum Busy {
     Passwords,
     /// Searches in payloads.
     Searches,
+    /// Exports of deliveries.
+    Exports,
     /// Stored drafts.
     Drafts,
     /// The session store does not answer.

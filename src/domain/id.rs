@@ -52,10 +52,14 @@ ids! {
     TokenId,
     /// A job that redelivers many deliveries.
     JobId,
+    /// A person's decision that some deliveries need not be sent.
+    DismissalId,
     /// A running server.
     NodeId,
     /// The typed values of a form with errors.
     DraftId,
+    /// A saved view of the list of deliveries.
+    ViewId,
 }
 
 impl EventId {

@@ -35,6 +35,7 @@ pub const OUTCOMES: &[Outcome] = &[
             &[State::Failed, State::Skipped],
         )
     },
+    outcome("trouble", "Failed or held", &[State::Failed, State::Held]),
     outcome("failed", "Failed", &[State::Failed]),
     outcome("skipped", "Skipped (hook off or queue full)", &[State::Skipped]),
     outcome("waiting", "Waiting for a retry", &[State::Waiting]),
@@ -49,6 +50,28 @@ impl Outcome {
         OUTCOMES.iter().copied().find(|outcome| outcome.key == key)
     }
 }
+
+/// A time range that ends now: key, label and length in seconds. A saved view or a bookmark with it
+/// always shows the latest deliveries.
+pub const RECENT: &[(&str, &str, u64)] = &[
+    ("15m", "Last 15 minutes", 900),
+    ("1h", "Last hour", HOUR),
+    ("24h", "Last 24 hours", 24 * HOUR),
+    ("7d", "Last 7 days", 7 * 24 * HOUR),
+    ("30d", "Last 30 days", 30 * 24 * HOUR),
+];
+const HOUR: u64 = 3600;
+
+/// The range of [`RECENT`] with this key.
+pub fn recent(key: &str) -> Option<(&'static str, std::time::Duration)> {
+    let found = RECENT.iter().find(|(known, ..)| *known == key)?;
+    Some((found.1, std::time::Duration::from_secs(found.2)))
+}
+
+/// Choices of rows on a page of the list.
+pub const PAGE_SIZES: &[u32] = &[25, 50, 100, 200];
+/// Rows on a page unless the reader chose another number.
+pub const PAGE_SIZE: u32 = 50;
 
 macro_rules! answers {
     ($($variant:ident = $key:literal, $word:literal, [$($class:literal),*];)+) => {
@@ -130,9 +153,13 @@ pub struct LogQuery {
     pub event_type: String,
     pub from: String,
     pub to: String,
+    /// Key of a range that ends now, see [`RECENT`]. `from` and `to` take precedence.
+    pub last: String,
     /// Time zone of `from` and `to`, unless they contain one.
     pub zone: String,
     pub text: String,
+    /// Rows on a page, one of [`PAGE_SIZES`]; empty: [`PAGE_SIZE`].
+    pub rows: String,
     /// Keyset pagination: deliveries older or newer than this one.
     pub before: String,
     pub after: String,
@@ -148,7 +175,7 @@ impl LogQuery {
         query
     }
 
-    fn slots(&mut self) -> [(&'static str, &mut String); 11] {
+    fn slots(&mut self) -> [(&'static str, &mut String); 13] {
         [
             ("hook", &mut self.hook),
             ("state", &mut self.state),
@@ -157,8 +184,10 @@ impl LogQuery {
             ("event_type", &mut self.event_type),
             ("from", &mut self.from),
             ("to", &mut self.to),
+            ("last", &mut self.last),
             ("zone", &mut self.zone),
             ("text", &mut self.text),
+            ("rows", &mut self.rows),
             ("before", &mut self.before),
             ("after", &mut self.after),
         ]
@@ -191,7 +220,33 @@ impl LogQuery {
     /// Is there no filter? `ignore_hook`: the page is a hook's own, whose filter doesn't count.
     pub fn is_plain(&self, ignore_hook: bool) -> bool {
         let hook = if ignore_hook { self.hook.clone() } else { String::new() };
-        self.at("", "") == Self { hook, zone: self.zone.clone(), ..Self::default() }
+        let (zone, rows) = (self.zone.clone(), self.rows.clone());
+        self.at("", "") == Self { hook, zone, rows, ..Self::default() }
+    }
+
+    /// The parameters that are not empty, without the place of the page.
+    pub fn filters(&self) -> Vec<(&'static str, String)> {
+        let mut all = self.at("", "");
+        let named = all.slots().map(|(name, value)| (name, value.clone()));
+        named.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+    }
+
+    /// Rows on a page.
+    pub fn page_size(&self) -> u32 {
+        let asked = self.rows.parse().ok();
+        asked.filter(|rows| PAGE_SIZES.contains(rows)).unwrap_or(PAGE_SIZE)
+    }
+
+    /// Reads the query string of an address.
+    pub fn parse(query: &str) -> Self {
+        let pairs: Vec<(String, String)> =
+            url::form_urlencoded::parse(query.trim_start_matches('?').as_bytes())
+                .into_owned()
+                .collect();
+        Self::read(|name| {
+            let found = pairs.iter().find(|(known, _)| known == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        })
     }
 }
 
@@ -246,5 +301,9 @@ mod tests {
         assert_eq!(LogQuery::default().address("/d"), "/d");
         assert!(query.at("", "y").with("state", "").with("text", "").is_plain(false));
         assert!(!query.is_plain(false));
+        assert_eq!(LogQuery::parse(query.address("").as_str()), query);
+        assert_eq!(LogQuery::parse("?x=1&rows=100&rows=25").page_size(), 100);
+        assert_eq!(LogQuery::parse("rows=1000000").page_size(), PAGE_SIZE);
+        assert!(LogQuery::parse("rows=25").is_plain(false));
     }
 }

@@ -57,9 +57,16 @@ impl RecoverForm {
         address(path, &all.slots().map(|(name, value)| (name, value.as_str())))
     }
 
-    /// Nothing is filled in yet.
+    /// Nothing is filled in yet, except perhaps a range by its link.
     pub fn is_new(&self) -> bool {
-        self.since.is_empty() && self.states().is_empty()
+        self.states().is_empty() && self.pace.is_empty() && self.since != "exact"
+    }
+
+    /// The same selection with another range. Used for the links to the ranges.
+    #[must_use]
+    pub fn with_range(&self, since: &str) -> Self {
+        let (from, to) = Default::default();
+        Self { since: since.to_owned(), from, to, zone: String::new(), ..self.clone() }
     }
 
     pub fn states(&self) -> Vec<State> {

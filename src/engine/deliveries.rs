@@ -13,13 +13,19 @@ use super::{
     },
 };
 use crate::domain::{
-    delivery::{Delivery, State},
-    hook::Hook,
+    delivery::Delivery,
     id::{DeliveryId, HookId},
     invalid::Invalid,
     permission::{Grant, right},
+    redelivery::{Act, Refusal, possible},
     time::Timestamp,
 };
+
+/// A delivery after a person's command, and what the command did.
+pub struct Sent {
+    pub act: Act,
+    pub delivery: Delivery,
+}
 
 /// Redelivers a settled delivery, to the hook's current URL. A waiting or held delivery is
 /// attempted now instead. `once` is the idempotency key of the request, recorded in the same
@@ -29,7 +35,7 @@ pub async fn redeliver(
     by: Grant<right::DeliveriesReplay>,
     id: DeliveryId,
     once: Option<Once>,
-) -> Result<Delivery, Error> {
+) -> Result<Sent, Error> {
     let clock = engine.clock().clone();
     engine
         .store()
@@ -40,59 +46,45 @@ pub async fn redeliver(
                 let hook = hooks::find(conn, &by, delivery.hook_id)
                     .await?
                     .ok_or(Error::NotFound("hook"))?;
-                check_redeliverable(&delivery, &hook)?;
-                let action = make_due(conn, &by, &delivery, clock.now()).await?;
+                // Whether its payload still exists is checked by `make_due`.
+                let act = possible(&delivery, Some(hook.enabled), true).map_err(refused)?;
+                make_due(conn, &by, &delivery, act, clock.now()).await?;
+                let action = match act {
+                    Act::Redeliver => "delivery.redelivered",
+                    Act::TryNow => "delivery.tried_now",
+                };
                 audit::note(conn, &clock, &by, action, &id.to_string(), &hook.name).await?;
                 once::note(conn, once.as_ref(), || format!("/api/v1/deliveries/{id}")).await?;
-                deliveries::find(conn, &by, id).await?.ok_or(Error::NotFound("delivery"))
+                let delivery =
+                    deliveries::find(conn, &by, id).await?.ok_or(Error::NotFound("delivery"))?;
+                Ok(Sent { act, delivery })
             })
         })
         .await
 }
 
-/// Makes the delivery due. Returns the action's name for the audit log.
+/// Makes the delivery due.
 async fn make_due(
     conn: &mut Conn,
     by: &Grant<right::DeliveriesReplay>,
     delivery: &Delivery,
+    act: Act,
     now: Timestamp,
-) -> Result<&'static str, Error> {
-    let is_final = delivery.state.is_final();
-    let result = if is_final {
-        deliveries::redeliver(conn, by, delivery.id, delivery.hook_id, now).await
-    } else {
-        forward::one(conn, by, delivery.id, delivery.hook_id, now).await
+) -> Result<(), Error> {
+    let result = match act {
+        Act::Redeliver => {
+            deliveries::redeliver(conn, by, delivery.id, delivery.hook_id, None, now).await
+        }
+        Act::TryNow => forward::one(conn, by, delivery.id, delivery.hook_id, now).await,
     };
     match result {
-        Err(store::Error::Missing) => {
-            let message = "You can't redeliver this. Its payload was removed after the retention \
-                           period.";
-            Err(Invalid::one("id", "pruned", message).into())
-        }
-        Err(error) => Err(error.into()),
-        Ok(()) if is_final => Ok("delivery.redelivered"),
-        Ok(()) => Ok("delivery.tried_now"),
+        Err(store::Error::Missing) => Err(refused(Refusal::NoPayload).into()),
+        made => Ok(made?),
     }
 }
 
-/// Refuses a delivery that cannot be sent now. Whether its payload still exists is checked later,
-/// by [`make_due`].
-fn check_redeliverable(delivery: &Delivery, hook: &Hook) -> Result<(), Invalid> {
-    match delivery.state {
-        _ if delivery.is_test => {
-            Err(Invalid::one("id", "test", "You can't redeliver a test. Send a new test."))
-        }
-        State::Pending => Err(Invalid::one(
-            "id",
-            "open",
-            "You can't redeliver this yet. Its first attempt is still pending.",
-        )),
-        State::Held | State::Waiting if !hook.enabled => {
-            let message = "The hook is off. Turn it on to send this delivery.";
-            Err(Invalid::one("id", "off", message))
-        }
-        _ => Ok(()),
-    }
+fn refused(refusal: Refusal) -> Invalid {
+    Invalid::one("id", refusal.code(), refusal.sentence())
 }
 
 /// Makes all waiting and held deliveries of a hook due now. They are sent at a limited rate. A

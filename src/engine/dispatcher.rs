@@ -1,9 +1,11 @@
 //! The public interface of the engine: start it, emit events, shut it down. A backend that embeds
 //! the engine needs nothing else. The API, the portal and the command line call the same functions.
-//! Submodules: `accept` (emit), `notices` (commit notices to the lanes), `probe` (checks of a
-//! callback URL), `ready` (health checks), `trouble` (problems of the whole server).
+//! Submodules: `accept` (emit), `changes` (when open pages must be read again), `notices` (commit
+//! notices to the lanes), `probe` (checks of a callback URL), `ready` (health checks), `trouble`
+//! (problems of the whole server).
 
 mod accept;
+mod changes;
 mod notices;
 mod probe;
 pub mod ready;
@@ -17,6 +19,7 @@ use std::{
 pub use super::store::{events::Accepted, idempotency::IdempotencyKey};
 pub use accept::{MAX_BODY, Validation};
 use bytes::Bytes;
+use changes::Changes;
 use ready::WriterProbe;
 use tokio::{
     sync::{Notify, Semaphore, mpsc},
@@ -120,6 +123,7 @@ pub struct Dispatcher {
     jobs_wake: Arc<Notify>,
     last_cleanup: LastCleanup,
     disk_check: Arc<DiskCheck>,
+    changes: Arc<Changes>,
     writer_probe: Arc<WriterProbe>,
     /// Result of the last check: the master key does not decrypt the secrets in the database.
     has_wrong_key: Arc<AtomicBool>,
@@ -234,6 +238,7 @@ impl Dispatcher {
             jobs_wake,
             last_cleanup,
             disk_check: Arc::default(),
+            changes: Arc::default(),
             writer_probe: Arc::default(),
             has_wrong_key: Arc::default(),
             overdue: OverdueList::default(),

@@ -19,19 +19,19 @@ use super::{
 use crate::domain::{
     endpoint::{self, Endpoint},
     event::EventType,
-    hook::{Hook, Tuning, TuningPatch, api_key_hint},
+    hook::{ApiKey, Hook, Tuning, TuningPatch},
     id::HookId,
     invalid::Invalid,
     permission::{Grant, right},
 };
 
-/// A hook to create. Its fields must come from [`parse_name`](crate::domain::hook::parse_name) and
-/// the other parsers there, its endpoint from [`Dispatcher::validate_url`].
+/// A hook to create. Its name must come from [`parse_name`](crate::domain::hook::parse_name), its
+/// endpoint from [`Dispatcher::validate_url`].
 pub struct NewHook {
     pub name: String,
     pub event_type: EventType,
     pub endpoint: Endpoint,
-    pub api_key: String,
+    pub api_key: ApiKey,
     pub enabled: bool,
     pub tuning: Tuning,
     /// The signing secret. `None` generates one.
@@ -50,7 +50,7 @@ pub struct HookChange {
     pub name: Option<String>,
     pub event_type: Option<EventType>,
     pub endpoint: Option<Endpoint>,
-    pub api_key: Option<String>,
+    pub api_key: Option<ApiKey>,
     pub enabled: Option<bool>,
     pub tuning: TuningPatch,
     /// Optimistic locking: the version that the change is based on. `None` overwrites any version.
@@ -75,7 +75,7 @@ pub async fn create(
         callback_url: endpoint.url.to_string(),
         enabled,
         off_reason: None,
-        api_key_hint: api_key_hint(&api_key),
+        api_key_hint: api_key.hint(),
         tuning,
         created_at: now,
         updated_at: now,
@@ -126,11 +126,13 @@ pub async fn set_enabled(
     update(engine, by, id, change).await
 }
 
-/// Deletes a hook. Nothing more is sent; its deliveries stay on record.
+/// Deletes a hook. Nothing more is sent; its deliveries stay on record. Fails with
+/// [`Error::Stale`] if it is not at the expected version; `None` deletes any version.
 pub async fn delete(
     engine: &Dispatcher,
     by: Grant<right::HooksWrite>,
     id: HookId,
+    version: Option<i64>,
 ) -> Result<Hook, Error> {
     let clock = engine.clock().clone();
     engine
@@ -139,6 +141,9 @@ pub async fn delete(
             Box::pin(async move {
                 let now = clock.now();
                 let hook = hooks::find(conn, &by, id).await?.ok_or(Error::NotFound("hook"))?;
+                if version.is_some_and(|version| version != hook.version) {
+                    return Err(Error::Stale { now: hook.version });
+                }
                 hooks::delete(conn, &by, id, now).await?;
                 steps::step(conn, id, now).await?;
                 audit::note(conn, &clock, &by, "hook.deleted", &id.to_string(), &hook.name).await?;
@@ -223,7 +228,7 @@ async fn apply(
         callback_url: &callback_url,
         enabled,
         tuning: &tuning,
-        api_key: change.api_key.as_deref(),
+        api_key: change.api_key.as_ref(),
         // The reason of an automatic switch-off is kept until someone switches the hook.
         off_reason: old.off_reason.as_deref().filter(|_| !enabled && change.enabled.is_none()),
         resets_health: callback_url != old.callback_url

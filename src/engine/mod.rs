@@ -27,6 +27,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod config;
 pub mod deliveries;
+pub mod dismissals;
 pub mod dispatcher;
 mod error;
 pub mod hooks;

@@ -5,7 +5,7 @@
 //! a second protocol to harden. Deadlines: head 10 s, body 30 s (see the router), and 15 s without
 //! progress while a client reads the response. When all [`slots`] are taken, the connection that
 //! has waited for its client longest is closed, and answered connections close instead of being
-//! kept alive.
+//! kept alive. An address that holds as many slots as it may does not delay others.
 
 mod slots;
 mod socket;
@@ -15,7 +15,7 @@ use std::{
     convert::Infallible,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -36,10 +36,13 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use ipnet::IpNet;
-use slots::{Progress, Slot, Slots};
+use slots::{NoSlot, Progress, Slot, Slots};
 pub use socket::listen;
 use stream::Stream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::Semaphore,
+};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
@@ -50,10 +53,10 @@ const HEAD_DEADLINE: Duration = Duration::from_secs(10);
 /// Limits of a request's head: number of headers, and bytes.
 const MAX_HEADERS: usize = 100;
 const HEAD_SIZE: usize = 32 * 1024;
-/// How long a new connection waits for a slot. Accepting stops meanwhile.
+/// How long a new connection waits for a slot. While all are taken, accepting stops meanwhile.
 const SLOT_DEADLINE: Duration = Duration::from_secs(1);
-/// How often such a connection checks whether another one can be evicted.
-const EVICTION_POLL: Duration = Duration::from_millis(20);
+/// How many connections of addresses that have no slot left wait at once. Others are refused.
+const MAX_WAITING: usize = 32;
 /// Pause after `accept` failed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -70,90 +73,114 @@ pub async fn serve(
     connections: usize,
     proxies: &[IpNet],
 ) {
-    let graceful = GracefulShutdown::new();
     let slots = Slots::new(connections, proxies, Clock::System.stopwatch());
-    while let Some((stream, slot)) = next(&listener, &slots, &stop).await {
-        let (router, stop, watcher) = (router.clone(), stop.clone(), graceful.watcher());
-        tokio::spawn(async move {
-            let evicted = slot.evicted.clone();
-            tokio::select! {
-                () = evicted.cancelled() => {}
-                () = serve_connection(stream, &slot, router, watcher, stop) => {}
-            }
-            // The slot is released only after the connection has been closed.
-            drop(slot);
-        });
-    }
-    drop(listener);
-    let _late = tokio::time::timeout(drain, graceful.shutdown()).await;
+    let server = Server { router, stop, slots, slot_deadline: SLOT_DEADLINE };
+    server.run(listener, drain).await;
 }
 
-/// Accepts the next connection and waits for a slot; `None` after `stop`.
-async fn next(
-    listener: &TcpListener,
-    slots: &Slots,
-    stop: &CancellationToken,
-) -> Option<(TcpStream, Slot)> {
-    loop {
-        let (stream, from) = tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
+#[derive(Clone)]
+struct Server {
+    router: Router,
+    stop: CancellationToken,
+    slots: Slots,
+    slot_deadline: Duration,
+}
+
+impl Server {
+    async fn run(self, listener: TcpListener, drain: Duration) {
+        let graceful = GracefulShutdown::new();
+        let waiting = Arc::new(Semaphore::new(MAX_WAITING));
+        while let Some((stream, from)) = self.accept(&listener).await {
+            let slot = match self.slots.take(from.ip()) {
+                Ok(slot) => Some(slot),
+                Err(NoSlot::Full) => self.wait_for_slot(from).await,
+                Err(NoSlot::AddressFull) => {
+                    let Ok(place) = waiting.clone().try_acquire_owned() else {
+                        refused();
+                        continue;
+                    };
+                    let (server, watcher) = (self.clone(), graceful.watcher());
+                    tokio::spawn(async move {
+                        let slot = server.wait_for_slot(from).await;
+                        drop(place);
+                        if let Some(slot) = slot {
+                            server.hold(stream, slot, watcher).await;
+                        }
+                    });
+                    continue;
+                }
+            };
+            if let Some(slot) = slot {
+                let (server, watcher) = (self.clone(), graceful.watcher());
+                tokio::spawn(async move { server.hold(stream, slot, watcher).await });
+            }
+        }
+        drop(listener);
+        let _late = tokio::time::timeout(drain, graceful.shutdown()).await;
+    }
+
+    /// Accepts the next connection; `None` after `stop`.
+    async fn accept(&self, listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.stop.cancelled() => return None,
+            };
+            match accepted {
+                Ok(accepted) => return Some(accepted),
                 Err(error) => {
                     // Most likely the process is out of file descriptors: evicting an idle
                     // connection frees one.
                     if let Some(times) = NOT_ACCEPTED.record() {
                         tracing::warn!(times, %error, "failed to accept connections");
                     }
-                    slots.evict_one();
+                    self.slots.evict_one();
                     // Closing takes a moment: without the pause each retry would evict another.
                     tokio::time::sleep(ACCEPT_RETRY).await;
-                    continue;
-                }
-            },
-            () = stop.cancelled() => return None,
-        };
-        let slot = tokio::select! {
-            slot = tokio::time::timeout(SLOT_DEADLINE, wait_for_slot(from, slots)) => slot,
-            () = stop.cancelled() => return None,
-        };
-        match slot {
-            Ok(slot) => return Some((stream, slot)),
-            Err(_) => {
-                if let Some(times) = NO_SLOT.record() {
-                    tracing::warn!(
-                        times,
-                        "connections were refused: all slots are taken by requests under way"
-                    );
                 }
             }
         }
     }
+
+    /// A slot as soon as there is one; `None` after the deadline and after `stop`.
+    async fn wait_for_slot(&self, from: SocketAddr) -> Option<Slot> {
+        let slot = tokio::select! {
+            slot = tokio::time::timeout(self.slot_deadline, next_slot(from, &self.slots)) => slot,
+            () = self.stop.cancelled() => return None,
+        };
+        slot.inspect_err(|_| refused()).ok()
+    }
+
+    /// Serves a connection until it is closed or evicted.
+    async fn hold(self, stream: TcpStream, slot: Slot, watcher: Watcher) {
+        let evicted = slot.evicted.clone();
+        tokio::select! {
+            () = evicted.cancelled() => {}
+            () = serve_connection(stream, &slot, self.router, watcher, self.stop) => {}
+        }
+        // The slot is released only after the connection has been closed.
+        drop(slot);
+    }
 }
 
-async fn wait_for_slot(from: SocketAddr, slots: &Slots) -> Slot {
+async fn next_slot(from: SocketAddr, slots: &Slots) -> Slot {
+    let waiting = slots.wait();
     loop {
-        if let Some(slot) = slots.take(from.ip()) {
+        // Subscribes before the attempt, so that no change in between is missed.
+        let changed = waiting.changed();
+        if let Ok(slot) = slots.take(from.ip()) {
             return slot;
         }
-        let _waiting = Waiting::new(slots);
-        // A connection may also become evictable without a notification, so poll as well.
-        let _either = tokio::time::timeout(EVICTION_POLL, slots.freed()).await;
+        changed.await;
     }
 }
 
-/// Marks that a connection waits for a slot, until this is dropped.
-struct Waiting<'s>(&'s Slots);
-
-impl<'s> Waiting<'s> {
-    fn new(slots: &'s Slots) -> Self {
-        slots.set_waiting(true);
-        Self(slots)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.set_waiting(false);
+fn refused() {
+    if let Some(times) = NO_SLOT.record() {
+        tracing::warn!(
+            times,
+            "connections were refused: all slots are taken by requests under way"
+        );
     }
 }
 
@@ -178,10 +205,9 @@ async fn serve_connection(
         return;
     }
     let (progress, peer) = (slot.progress.clone(), Peer(slot.address));
-    let has_waiters = slot.has_waiters();
+    let queue = slot.queue();
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let (router, progress, has_waiters) =
-            (router.clone(), progress.clone(), has_waiters.clone());
+        let (router, progress, queue) = (router.clone(), progress.clone(), queue.clone());
         async move {
             let mut response = match is_head_too_large(&request) {
                 true => too_large(),
@@ -189,7 +215,7 @@ async fn serve_connection(
             };
             // While other connections wait for a slot, close after each response, so that a client
             // with many requests does not keep its slot.
-            if has_waiters.load(Ordering::Relaxed) {
+            if !queue.is_empty() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
@@ -281,24 +307,4 @@ async fn handle(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_answered_connection_is_evicted_for_one_that_waits() {
-        let slots = Slots::new(2, &[], Clock::System.stopwatch());
-        let peers = ["10.0.0.1:1", "10.0.0.2:1"].map(|from| from.parse::<SocketAddr>().unwrap());
-        let held = [wait_for_slot(peers[0], &slots).await, wait_for_slot(peers[1], &slots).await];
-        held.iter().for_each(|slot| slot.progress.set_idle(false));
-        let newcomer = "10.0.0.3:1".parse().unwrap();
-        let (slot, ()) = tokio::join!(wait_for_slot(newcomer, &slots), async {
-            tokio::task::yield_now().await;
-            held[0].progress.set_idle(true);
-        });
-        assert!(
-            held[0].evicted.is_cancelled()
-                && !held[1].evicted.is_cancelled()
-                && !slot.evicted.is_cancelled()
-        );
-    }
-}
+mod tests;

@@ -34,6 +34,7 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
             "/favicon.svg",
             get(|query, headers| answer("favicon.svg".to_owned(), query, headers)),
         )
+        .route("/icons.svg", get(|query, headers| answer("icons.svg".to_owned(), query, headers)))
         .route("/robots.txt", get(|query, headers| answer("robots.txt".to_owned(), query, headers)))
 }
 
@@ -47,7 +48,8 @@ async fn answer(name: String, Query(params): Query<Params>, headers: HeaderMap) 
     let response_headers = response.headers_mut();
     response_headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name)));
     response_headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
-    let is_current = params.v.as_deref() == Some(version());
+    // Fonts have their version in their name, because the style sheet cannot know the others'.
+    let is_current = params.v.as_deref() == Some(version()) || name.ends_with(".woff2");
     let caching = if is_current { "public, max-age=31536000, immutable" } else { "no-cache" };
     response_headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     if let Some(encoding) = encoding {
@@ -97,6 +99,7 @@ fn content_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("wasm") => "application/wasm",
+        Some("woff2") => "font/woff2",
         Some("svg") => "image/svg+xml",
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

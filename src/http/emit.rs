@@ -20,7 +20,7 @@ use crate::{
     http::{
         api::{
             self,
-            body::{DEADLINE, LIMIT, Raw, Unread, bounded},
+            body::{DEADLINE, LIMIT, Raw, Unread, bounded, check_encoding},
             extract::Ctx,
             problem::Problem,
             v1::events,
@@ -80,6 +80,9 @@ async fn emit(portal: &Arc<Portal>, request: Request) -> Response {
         return (allow, Problem::method_not_allowed(request.method())).into_response();
     }
     let (parts, body) = request.into_parts();
+    if let Err(problem) = check_encoding(&parts.headers) {
+        return problem.into_response();
+    }
     let read = tokio::time::timeout(DEADLINE, bounded(body, LIMIT)).await;
     match read.unwrap_or(Err(Unread::Broken)) {
         Ok(bytes) => events::emit(Ctx(ctx), parts.headers, Raw(bytes)).await.into_response(),

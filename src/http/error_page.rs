@@ -17,7 +17,7 @@ use crate::{
         ctx::{OpCtx, Portal},
         request::{internal, local, status_of},
     },
-    view::Error,
+    view::{Error, assets::FONT},
 };
 use axum::{
     body::{Body, HttpBody},
@@ -165,7 +165,7 @@ fn page(error: &Error, theme: Theme) -> String {
     let back = match error {
         Error::Refused { back: Some(path), .. } => {
             format!(
-                "<p><a href=\"{}\">Back to the form</a></p>",
+                "<p><a class=\"button\" href=\"{}\">Back to the form</a></p>",
                 encode_double_quoted_attribute(path)
             )
         }
@@ -180,9 +180,12 @@ fn page(error: &Error, theme: Theme) -> String {
         "<!DOCTYPE html><html lang=\"en\"{theme}><head><meta charset=\"utf-8\"><meta \
          name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{title} – \
          Service Hooks</title><link rel=\"icon\" href=\"/favicon.svg\" \
-         type=\"image/svg+xml\"><link rel=\"stylesheet\" \
+         type=\"image/svg+xml\"><link rel=\"preload\" href=\"{FONT}\" as=\"font\" \
+         type=\"font/woff2\" crossorigin><link rel=\"stylesheet\" \
          href=\"/pkg/service-hooks.css?v={version}\"></head><body><main \
-         class=\"lone\"><h1>{title}</h1><p>{words}</p>{back}<p><a href=\"/\">Open the \
+         class=\"lone\"><p class=\"brand\"><span class=\"mark\"><svg class=\"icon\" \
+         aria-hidden=\"true\"><use href=\"/icons.svg?v={version}#mark\"/></svg></span>Service \
+         Hooks</p><h1>{title}</h1><p>{words}</p>{back}<p><a class=\"button\" href=\"/\">Open the \
          portal</a></p></main></body></html>",
         title = encode_double_quoted_attribute(error.title()),
         version = site::version(),

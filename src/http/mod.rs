@@ -9,9 +9,11 @@ mod bodies;
 mod compress;
 mod emit;
 mod error_page;
+mod export;
 mod headers;
 mod health;
 pub mod identify;
+mod kept;
 pub mod log_limit;
 mod measured;
 pub mod metrics;
@@ -61,9 +63,9 @@ pub fn router(portal: Arc<Portal>) -> Router {
         .route("/integration/events/{key}/sample.json", get(schema::sample))
         .route("/integration/hooks/{id}/measured.csv", get(measured::download))
         .route("/integration/hooks/{id}/deliveries/{delivery}/body.json", get(bodies::download))
-        .route("/integration/deliveries/stream", get(streams::of_all))
-        .route("/integration/hooks/{id}/deliveries/stream", get(streams::of_hook))
-        .route("/integration/jobs/{id}/stream", get(streams::of_job))
+        .route("/live", get(streams::live))
+        .route("/integration/deliveries/export", get(export::of_all))
+        .route("/integration/hooks/{id}/deliveries/export", get(export::of_hook))
         .route("/rpc/{*function}", any(rpc::answer))
         .fallback(pages::render_page)
         .layer(middleware::from_fn(error_page::in_frame))

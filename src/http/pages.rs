@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::{Body, to_bytes},
     extract::{Extension, Request},
     http::{HeaderName, HeaderValue, StatusCode},
     response::{Redirect, Response},
@@ -14,10 +15,10 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 
 use super::{compress::ShowsSecret, headers, reader::Reader, site};
 use crate::{
-    app::{App, AssetVersion, shell},
+    app::{App, Live, shell},
     domain::permission::Permission,
     portal::ctx::{OpCtx, Portal},
-    view::Error,
+    view::{Error, assets::AssetVersion},
 };
 
 /// Redirects to the first page that the user may see.
@@ -46,9 +47,13 @@ pub async fn render_page(request: Request) -> Response {
 pub async fn render(request: Request, fault: Option<Error>) -> Response {
     let options = LeptosOptions::builder().output_name("service-hooks").build();
     let reader = Reader::of(&request);
+    let live = if fault.is_none() { live(&request) } else { None };
     let context = move || {
         page_context();
         reader.provide();
+        if let Some(live) = live.clone() {
+            provide_context(live);
+        }
         if let Some(fault) = fault.clone() {
             provide_context(fault);
         }
@@ -59,7 +64,7 @@ pub async fn render(request: Request, fault: Option<Error>) -> Response {
         .uri()
         .query()
         .is_some_and(|query| SECRET_PARAMS.iter().any(|name| query.contains(name)));
-    let mut response = render(request).await;
+    let mut response = enclose_scripts(render(request).await).await;
     if shows_secret {
         response.extensions_mut().insert(ShowsSecret);
     }
@@ -68,6 +73,38 @@ pub async fn render(request: Request, fault: Option<Error>) -> Response {
         *response.status_mut() = StatusCode::SEE_OTHER;
     }
     response
+}
+
+/// What the page needs to follow changes, for a signed-in user.
+fn live(request: &Request) -> Option<Live> {
+    let ctx = request.extensions().get::<OpCtx>()?;
+    let reader = ctx.user.as_ref()?.id.to_string();
+    let (version, now) = (ctx.portal.dispatcher.last_version(), ctx.portal.clock().now());
+    Some(Live { version, now, reader })
+}
+
+/// The end of the document.
+const END: &str = "</body></html>";
+
+/// Leptos writes the data of islands after the end of the document. Puts it inside: the page is
+/// complete when it is sent, so it is in memory anyway.
+async fn enclose_scripts(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let bytes = match to_bytes(body, usize::MAX).await {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            tracing::error!(%error, "a page could not be rendered to its end");
+            return Response::from_parts(parts, Body::empty());
+        }
+    };
+    let enclosed = std::str::from_utf8(&bytes).ok().and_then(enclosed);
+    Response::from_parts(parts, enclosed.map_or_else(|| Body::from(bytes), Body::from))
+}
+
+/// The same HTML with nothing after its end; `None`: there was nothing.
+fn enclosed(html: &str) -> Option<String> {
+    let (document, after) = html.split_once(END)?;
+    (!after.is_empty()).then(|| format!("{document}{after}{END}"))
 }
 
 /// Provides the asset version to the page, and sets the content security policy with its nonce.
@@ -79,5 +116,19 @@ fn page_context() {
         (leptos::prelude::use_context::<ResponseOptions>(), HeaderValue::from_str(&policy))
     {
         response.insert_header(HeaderName::from_static("content-security-policy"), policy);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_comes_after_the_end_of_a_document() {
+        let html = "<html><body>a</body></html><!><script>b</script>";
+        let expected = "<html><body>a<!><script>b</script></body></html>";
+        assert_eq!(enclosed(html).as_deref(), Some(expected));
+        assert_eq!(enclosed(expected), None);
+        assert_eq!(enclosed("not a page"), None);
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod ctx;
+pub mod demo;
 pub mod handlers;
 pub mod ops;
 pub mod request;

@@ -13,7 +13,7 @@ use crate::{
     domain::{invalid::Invalid, preferences::Theme},
     engine::{clock::random_bytes, store::error::chain},
     portal::{
-        auth::{self, cookie::Cookie},
+        auth::{self, cookie::Cookie, form_token::FormToken},
         ctx::OpCtx,
         ops::{self, error::Tombstone},
     },
@@ -31,7 +31,14 @@ pub struct Request {
     /// A page is being rendered, as opposed to a server function being called.
     is_page: bool,
     plain_form: Option<PlainForm>,
+    /// An open page reads its own address again in the background (`browser/live.js`). Nobody
+    /// looks at the whole answer, so it must not take what is shown once, nor count as use of the
+    /// session.
+    pub is_refresh: bool,
 }
+
+/// The header of a refresh in the background.
+const REFRESH: &str = "x-refresh";
 
 /// Marks a request as a plain form post without scripts. Its response is a redirect. Inserted by
 /// `http::rpc`.
@@ -48,7 +55,8 @@ pub fn request() -> Result<Request, Error> {
     let session = auth::session::of(&parts.extensions).ok_or_else(|| broken("no session"))?;
     let is_page = !parts.uri.path().starts_with(RPC_PREFIX);
     let plain_form = parts.extensions.get::<PlainForm>().cloned();
-    Ok(Request { ctx, session, headers: parts.headers, is_page, plain_form })
+    let is_refresh = parts.headers.contains_key(REFRESH);
+    Ok(Request { ctx, session, headers: parts.headers, is_page, plain_form, is_refresh })
 }
 
 fn broken(what: &str) -> Error {
@@ -80,6 +88,14 @@ impl Request {
         if let (Some(response), Some(line)) = (use_context::<ResponseOptions>(), line) {
             response.append_header(SET_COOKIE, line);
         }
+    }
+
+    /// What tells a form from all others, if its token is valid and was made for this user.
+    pub fn form_nonce(&self, token: &str) -> Option<String> {
+        let portal = &self.ctx.portal;
+        let token = FormToken::open(&portal.store().vault, portal.clock(), token)?;
+        let user = self.ctx.user.as_ref()?;
+        (token.user == user.id).then_some(token.nonce)
     }
 
     fn is_https(&self) -> bool {

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::view::{
     Error,
-    hooks::{HookDeletion, HookEditor, HookList, HookPage, PostedHook, SwitchMatching},
+    hooks::{HookDeletion, HookEditor, HookHead, HookList, HookPage, PostedHook, SwitchMatching},
 };
 
 #[server]
@@ -47,6 +47,12 @@ pub async fn set_enabled_matching(
 ) -> Result<(), Error> {
     let enabled = crate::portal::handlers::is_on(&enabled);
     crate::portal::handlers::hooks::set_enabled_matching(&q, &status, enabled).await
+}
+
+/// What all pages of a hook show on top. `None` if the reader may not see it.
+#[server]
+pub async fn head(#[server(default)] id: String) -> Result<Option<HookHead>, Error> {
+    crate::portal::handlers::hooks::head(&id).await
 }
 
 #[server]
@@ -119,6 +125,13 @@ pub async fn set_enabled(
     crate::portal::handlers::hooks::set_enabled(&id, crate::portal::handlers::is_on(&enabled)).await
 }
 
+/// Sends a hook's waiting deliveries now. A paused hook is probed at once, which ends the pause if
+/// it succeeds.
+#[server]
+pub async fn try_now(#[server(default)] id: String) -> Result<(), Error> {
+    crate::portal::handlers::try_now::hook(&id).await
+}
+
 #[server]
 pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
     crate::portal::handlers::hooks::delete(&id).await
@@ -126,6 +139,9 @@ pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
 
 /// Sends the sample to a hook and shows the result.
 #[server]
-pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
-    crate::portal::handlers::hooks::send_test(&id).await
+pub async fn send_test(
+    #[server(default)] id: String,
+    #[server(default)] form_token: String,
+) -> Result<(), Error> {
+    crate::portal::handlers::hooks::send_test(&id, &form_token).await
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     delivery::{Attempt, Delivery},
+    redelivery::Act,
     time::Timestamp,
 };
 
@@ -15,8 +16,8 @@ pub struct DeliveryPage {
     /// `None` without `payloads:read`.
     pub body: Option<String>,
     pub hook_name: String,
-    /// The delivery is settled, its hook exists, and the reader may redeliver it.
-    pub may_redeliver: bool,
+    /// What the reader can do with it now.
+    pub act: Option<Act>,
     pub now: Timestamp,
 }
 
@@ -72,6 +73,9 @@ pub struct Redelivery {
     /// Ids of the deliveries that can be redelivered.
     pub ids: Vec<String>,
     pub groups: Vec<RedeliveryGroup>,
+    /// How many are redelivered, and how many are waiting and tried now.
+    pub again: i64,
+    pub now: i64,
     /// Reasons why the others cannot, each with a count.
     pub refused: Vec<(String, i64)>,
     /// For a single delivery: its event, and the URL of its last attempt.
@@ -89,5 +93,6 @@ pub struct RedeliveryGroup {
     pub url: String,
     pub key_hint: String,
     pub enabled: bool,
+    pub act: Act,
     pub count: i64,
 }

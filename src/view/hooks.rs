@@ -71,6 +71,18 @@ pub struct StatusDetails {
     pub held_since: Option<Timestamp>,
 }
 
+/// What all pages of one hook show on top.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookHead {
+    pub hook: Hook,
+    pub details: StatusDetails,
+    /// Consecutive failures after which the hook is paused.
+    pub pauses_after: u32,
+    /// Whether the last test succeeded, and when it was sent; if there is one the reader may see.
+    pub tested: Option<(bool, Timestamp)>,
+    pub now: Timestamp,
+}
+
 /// Turning on or off all hooks that match a filter, before it is confirmed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SwitchMatching {
@@ -86,8 +98,6 @@ pub struct HookPage {
     pub details: StatusDetails,
     pub last_attempt: Option<Timestamp>,
     pub last_success: Option<Timestamp>,
-    /// Consecutive failures after which the hook is paused.
-    pub pauses_after: u32,
     /// `None` without `deliveries:read`.
     pub charts: Option<Charts>,
     pub recent: Vec<Delivery>,
@@ -142,6 +152,8 @@ pub struct HookEditor {
     pub trial: Option<Trial>,
     /// Changes that someone else has saved in the meantime.
     pub conflict: Option<Conflict>,
+    /// The hook was deleted while it was edited: the form creates it again.
+    pub deleted: Option<DeletedMeanwhile>,
     /// The retry schedule in words, the hook's own or the server's default.
     pub plan: String,
     /// Id of the draft with the entered values.
@@ -167,6 +179,14 @@ pub struct PostedHook {
 pub struct Conflict {
     pub id: String,
     pub rows: Vec<(String, String, String)>,
+}
+
+/// A hook that was deleted while its form was open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedMeanwhile {
+    pub name: String,
+    pub at: Timestamp,
+    pub by: Option<String>,
 }
 
 /// The result of testing a form's values.

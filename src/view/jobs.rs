@@ -6,6 +6,7 @@ use crate::domain::{
     delivery::State,
     invalid::Invalid,
     job::{Count, Job, Spread},
+    job_results::JobResults,
     recovery::RecoverForm,
     time::Timestamp,
 };
@@ -62,9 +63,15 @@ pub struct DryRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobPage {
     pub job: Job,
+    /// What became of the deliveries that it redelivered.
+    pub results: JobResults,
     /// Name of the hook; `None` for all hooks.
     pub hook: Option<String>,
+    /// It is about one hook, and that still exists.
+    pub has_hook: bool,
     pub may_change: bool,
+    /// The reader may turn the hook on.
+    pub may_switch: bool,
     pub now: Timestamp,
 }
 

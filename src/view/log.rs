@@ -1,12 +1,9 @@
-//! View data of the delivery log, and of the page of undelivered events.
+//! View data of the delivery log.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    delivery::{Delivery, State},
-    invalid::Invalid,
-    log::{AnswerGroup, LogQuery},
-    time::Timestamp,
+    delivery::Delivery, histogram::Histogram, invalid::Invalid, log::LogQuery, time::Timestamp,
 };
 
 /// A page of the log.
@@ -30,6 +27,12 @@ pub struct LogPage {
     pub links: LogLinks,
     /// Number of matches, counted up to 10,001; `None` if counting is too expensive.
     pub matching: Option<i64>,
+    /// The matches over time; `None` for a search in payloads, and if there are none.
+    pub histogram: Option<Histogram>,
+    /// How many deliveries this page of a search in payloads read.
+    pub searched: Option<i64>,
+    /// The reader's saved views of this list.
+    pub views: Vec<SavedView>,
     /// Retention of deliveries and of payloads in days.
     pub kept_days: u64,
     pub bodies_kept_days: u64,
@@ -51,8 +54,8 @@ pub struct LogLinks {
     pub further: Option<(Timestamp, String)>,
     /// Link to redeliver everything that matches.
     pub recover: Option<String>,
-    /// URL of the event stream for new matches, on the newest page only.
-    pub stream: Option<String>,
+    /// This is the newest page, where new matches appear.
+    pub is_newest: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,31 +64,18 @@ pub struct HookName {
     pub name: String,
 }
 
+/// A filter that a user saved under a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedView {
+    pub id: String,
+    pub name: String,
+    /// Query string of the list, without the question mark.
+    pub query: String,
+}
+
 /// A delivery with its hook's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogRow {
     pub delivery: Delivery,
     pub hook: String,
-}
-
-/// Undelivered events: one entry per hook, grouped by state and last response.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inbox {
-    pub hooks: Vec<InboxHook>,
-    pub may_replay: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxHook {
-    pub id: String,
-    pub name: String,
-    pub parts: Vec<InboxPart>,
-    pub total: i64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InboxPart {
-    pub state: State,
-    pub answer: AnswerGroup,
-    pub count: i64,
 }

@@ -1,12 +1,19 @@
 //! Checks a payload that a user typed: is it valid JSON, and does it match the event's schema?
 
-use super::{strict::StrictJson, validate::validate};
+use super::{
+    strict::StrictJson,
+    syntax::{self, Fault},
+    validate::validate,
+};
 use crate::domain::{contract::BodyCheck, event::EventType, invalid::FieldError};
 
 /// Checks the syntax first, then the schema. Used for tests of a hook.
 pub fn check(event: EventType, text: &str) -> BodyCheck {
     match serde_json::from_str::<StrictJson>(text) {
-        Err(error) => not_json(text, &error),
+        Err(error) => {
+            let Fault { line, column, words } = syntax::fault(text.as_bytes(), &error);
+            BodyCheck::NotJson { line, column, words }
+        }
         Ok(StrictJson(body)) => match validate(event, &body) {
             Ok(()) => BodyCheck::Valid,
             Err(invalid) => {
@@ -23,16 +30,6 @@ fn relative_to_body(fault: FieldError) -> FieldError {
         None => "the body".to_owned(),
     };
     FieldError { field, ..fault }
-}
-
-/// The position of a syntax error in lines and characters. The parser counts columns in bytes.
-fn not_json(text: &str, error: &serde_json::Error) -> BodyCheck {
-    let line = error.line().max(1);
-    let bytes = text.split('\n').nth(line - 1).unwrap_or_default();
-    let before = &bytes[..bytes.floor_char_boundary(error.column())];
-    let message = error.to_string();
-    let words = message.split(" at line ").next().unwrap_or_default().to_owned();
-    BodyCheck::NotJson { line, column: before.chars().count().max(1), words }
 }
 
 #[cfg(test)]

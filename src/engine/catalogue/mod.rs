@@ -10,6 +10,7 @@ pub mod personal;
 mod samples;
 mod schema;
 pub mod strict;
+pub mod syntax;
 mod validate;
 mod versions;
 

@@ -17,9 +17,19 @@ pub struct StrictJson(pub Value);
 /// values.
 pub struct UniqueFields<V>(pub HashMap<String, V>);
 
+const FIELD: &str = "the field \"";
+const TWICE: &str = "\" appears twice";
+
 /// The message is part of the API's error response.
 fn duplicate<E: Error>(name: &str) -> E {
-    E::custom(format_args!("the field \"{name}\" appears twice"))
+    E::custom(format_args!("{FIELD}{name}{TWICE}"))
+}
+
+/// The sentence of [`duplicate`], if the error is one. Other data errors may quote a value.
+pub(super) fn duplicate_in(error: &serde_json::Error) -> Option<String> {
+    let message = error.is_data().then(|| error.to_string())?;
+    let end = message.rfind(TWICE)? + TWICE.len();
+    message.starts_with(FIELD).then(|| message[..end].to_owned())
 }
 
 impl<'de> Deserialize<'de> for StrictJson {

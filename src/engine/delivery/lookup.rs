@@ -12,6 +12,7 @@ use futures::future::BoxFuture;
 use hickory_resolver::{
     TokioResolver,
     config::{ConnectionConfig, NameServerConfig, ResolverConfig, ResolverOpts},
+    lookup_ip::LookupIp,
     net::{DnsError, NetError, runtime::TokioRuntimeProvider},
     proto::{
         op::ResponseCode,
@@ -138,11 +139,23 @@ impl SystemLookup {
             Err(_) => return Err(LookupError::TimedOut),
         };
         if skip_cache {
-            // The cache may hold an older answer for this name.
-            self.cached.clear_cache();
+            self.forget(&answer);
         }
         let ttl = Clock::System.stopwatch().until(answer.valid_until());
         Ok(LookupAnswer { addresses: answer.iter().collect(), ttl })
+    }
+
+    /// Removes the cached answers for a name that was just looked up, and for the aliases on the
+    /// way to its addresses. Answers for other names stay: their deliveries must not wait for the
+    /// name server because someone tests another hook.
+    fn forget(&self, fresh: &LookupIp) {
+        let lookup = fresh.as_lookup();
+        let names = lookup.answers().iter().map(|record| &record.name);
+        for name in names.chain([lookup.query().name()]) {
+            for kind in [RecordType::A, RecordType::AAAA] {
+                self.cached.clear_lookup_cache(name.clone(), kind);
+            }
+        }
     }
 
     /// Whether the name server responds to a query for the root zone. Called only after a lookup

@@ -81,7 +81,7 @@ pub enum DialHost {
 impl Target {
     /// `None` if the stored key or secret is malformed. This program never stores such values.
     pub fn new(hook: Hook, secrets: &Secrets) -> Option<Self> {
-        let mut api_key = HeaderValue::from_str(&secrets.api_key).ok()?;
+        let mut api_key = HeaderValue::from_str(secrets.api_key.expose()).ok()?;
         api_key.set_sensitive(true);
         let signer = Signer::new(&secrets.signing_secret)?;
         let headers = HeaderMap::from_iter([
@@ -92,7 +92,7 @@ impl Target {
         ]);
         // The prefix of a signing secret is public.
         let bare = secrets.signing_secret.strip_prefix(signing::PREFIX).unwrap_or_default();
-        let masks = Masks::new(&[&secrets.api_key, bare]);
+        let masks = Masks::new(&[secrets.api_key.expose(), bare]);
         Some(Self { hook, headers, signer, masks, destination: OnceLock::new() })
     }
 

@@ -14,7 +14,7 @@ use crate::{
         invalid::Invalid,
     },
     engine::{
-        catalogue::{self, strict::StrictJson},
+        catalogue::{self, strict::StrictJson, syntax},
         metrics,
         store::{
             Error,
@@ -68,7 +68,10 @@ impl Dispatcher {
         let accept =
             Accept { events, key, clock: self.clock.clone(), full: self.pressure.full().clone() };
         let planned = match self.store.accept(accept.clone()).await? {
-            Answer::Repeated(accepted) => return Ok(accepted),
+            Answer::Repeated(accepted) => {
+                let repeated = |accepted| Accepted { was_repeated: true, ..accepted };
+                return Ok(accepted.into_iter().map(repeated).collect());
+            }
             Answer::New(planned) => planned,
         };
         self.pressure.accepted(backlog_bytes(&accept, &planned));
@@ -193,9 +196,10 @@ fn parse_body(event: &Emit) -> Result<Value, Invalid> {
     if event.body.len() > MAX_BODY {
         return Err(Invalid::one("data", "too-large", "must be at most 256 KiB"));
     }
-    serde_json::from_slice(&event.body)
-        .map(|StrictJson(body)| body)
-        .map_err(|error| Invalid::one("data", "json", format!("is not valid JSON: {error}")))
+    serde_json::from_slice(&event.body).map(|StrictJson(body)| body).map_err(|error| {
+        let fault = syntax::fault(&event.body, &error);
+        Invalid::one("data", "json", format!("is not valid JSON: {fault}"))
+    })
 }
 
 #[cfg(test)]

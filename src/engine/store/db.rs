@@ -4,6 +4,9 @@
 
 #[cfg(feature = "sqlite")]
 mod bounded;
+mod commits;
+mod conn;
+mod lists;
 #[cfg(feature = "postgres")]
 mod open_postgres;
 #[cfg(feature = "sqlite")]
@@ -16,26 +19,29 @@ use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
-use std::{
-    ops::{Deref, DerefMut},
-    time::Duration,
-};
+use std::time::Duration;
 
 #[cfg(feature = "postgres")]
 use sqlx::Postgres;
 #[cfg(feature = "sqlite")]
 use sqlx::{ConnectOptions, Sqlite, sqlite::SqliteConnectOptions};
-use sqlx::{Database, pool::PoolConnection};
 
 #[cfg(feature = "sqlite")]
 pub(super) use self::bounded::LONGEST_READ;
 #[cfg(feature = "sqlite")]
 use self::bounded::bounded;
+pub use self::commits::Commits;
+pub use self::conn::Conn;
+pub(super) use self::lists::{chunks, padded};
 #[cfg(feature = "postgres")]
 pub use self::postgres::Replication;
+pub(crate) use self::{
+    conn::{Link, Owned},
+    lists::push_list,
+};
+use super::error::Error;
 #[cfg(feature = "postgres")]
 use super::reach::{self, Reach};
-use super::{error::Error, notices::Notice};
 
 /// Timeout for a transaction of the writer. No transaction should take this long; the outcome of
 /// one that does is looked up on another connection.
@@ -83,54 +89,6 @@ pub enum Db {
     },
 }
 
-/// One connection to either engine; every store function takes one. It also collects the notices
-/// about changes for lanes, jobs and other nodes, which the writer sends after the commit.
-pub struct Conn {
-    pub(crate) link: Link,
-    notices: Vec<Notice>,
-}
-
-/// The connection to one of the engines.
-pub(crate) enum Link {
-    #[cfg(feature = "sqlite")]
-    Sqlite(Owned<Sqlite>),
-    #[cfg(feature = "postgres")]
-    Postgres(Owned<Postgres>),
-}
-
-/// Where a connection comes from. A connection that opens transactions must be `Own`: if a caller
-/// is cancelled, it is closed instead of being returned to the pool with an open transaction.
-pub(crate) enum Owned<D: Database> {
-    Pooled(PoolConnection<D>),
-    Own(Box<D::Connection>),
-}
-
-impl<D: Database> Deref for Owned<D> {
-    type Target = D::Connection;
-
-    fn deref(&self) -> &D::Connection {
-        match self {
-            Self::Pooled(connection) => connection,
-            Self::Own(connection) => connection,
-        }
-    }
-}
-
-impl<D: Database> DerefMut for Owned<D> {
-    fn deref_mut(&mut self) -> &mut D::Connection {
-        match self {
-            Self::Pooled(connection) => connection,
-            Self::Own(connection) => connection,
-        }
-    }
-}
-
-impl From<Link> for Conn {
-    fn from(link: Link) -> Self {
-        Self { link, notices: Vec::new() }
-    }
-}
-
 /// Expands one body for both engines. `$c` is the connection. `$db` (optional) becomes an alias of
 /// the engine's sqlx type, for expressions that must name it.
 macro_rules! on_db {
@@ -159,49 +117,6 @@ macro_rules! on_db {
     };
 }
 pub(crate) use on_db;
-
-/// Appends `($1, $2, ...)` to a query, and binds the ids. Use [`padded`] to limit the number of
-/// different statement texts. `ids` must not be empty: `IN ()` is not valid SQL.
-macro_rules! push_list {
-    ($query:expr, $ids:expr) => {{
-        $query.push("(");
-        let mut list = $query.separated(", ");
-        for id in $ids {
-            list.push_bind(*id);
-        }
-        $query.push(")");
-    }};
-}
-pub(crate) use push_list;
-
-/// The most rows that one statement writes or looks up.
-const MAX_ROWS: usize = 128;
-/// Up to this, any number of rows has its own statement text; above it, only multiples of it do. So
-/// most commits need at most two statements, and all texts fit into the cache of prepared
-/// statements.
-const SMALL_CHUNK: usize = 16;
-/// Splits rows into chunks of a few different sizes, largest first, one statement for each.
-pub(super) fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let size = match rows.len() {
-            0 => return None,
-            few @ ..=SMALL_CHUNK => few,
-            many => many.min(MAX_ROWS) / SMALL_CHUNK * SMALL_CHUNK,
-        };
-        let (chunk, remaining) = rows.split_at(size);
-        rows = remaining;
-        Some(chunk)
-    })
-}
-
-/// Splits ids into lists for `IN (...)`. Each list is padded to a power of two by repeating its
-/// first id, so that there are only a few different statement texts.
-pub(super) fn padded<T: Copy>(ids: &[T]) -> impl Iterator<Item = Vec<T>> {
-    ids.chunks(MAX_ROWS).map(|ids| {
-        let size = ids.len().next_power_of_two();
-        ids.iter().chain(std::iter::repeat(&ids[0])).take(size).copied().collect()
-    })
-}
 
 impl Db {
     /// Opens the database. Fails with [`Error::Unfit`] if it does not commit durably.
@@ -307,83 +222,5 @@ impl Db {
                 lanes.close().await;
             }
         }
-    }
-}
-
-impl Conn {
-    /// Begins a write transaction. On SQLite it takes the write lock immediately: upgrading a read
-    /// transaction later fails permanently if another connection has written meanwhile.
-    pub(super) async fn begin(&mut self) -> Result<(), Error> {
-        self.control(if self.is_postgres() { "BEGIN" } else { "BEGIN IMMEDIATE" }).await
-    }
-
-    pub(super) fn is_postgres(&self) -> bool {
-        match self.link {
-            #[cfg(feature = "sqlite")]
-            Link::Sqlite(_) => false,
-            #[cfg(feature = "postgres")]
-            Link::Postgres(_) => true,
-        }
-    }
-
-    /// Adds a notice, to be sent after the commit. Skips it if the last notice says the same.
-    pub(super) fn add_notice(&mut self, notice: Notice) {
-        if self.notices.last().is_none_or(|last| !last.is_same(&notice)) {
-            self.notices.push(notice);
-        }
-    }
-
-    /// The number of notices added so far. Take it at a savepoint, for
-    /// [`Conn::truncate_notices`].
-    pub(super) fn notice_count(&self) -> usize {
-        self.notices.len()
-    }
-
-    /// Drops the notices added since there were `count`, after a rollback to a savepoint.
-    pub(super) fn truncate_notices(&mut self, count: usize) {
-        self.notices.truncate(count);
-    }
-
-    /// Takes all notices. The writer calls this after the commit.
-    pub(super) fn take_notices(&mut self) -> Vec<Notice> {
-        std::mem::take(&mut self.notices)
-    }
-
-    /// Restarts SQLite's time limit, for a long read that consists of many short statements. The
-    /// write-ahead log can restart between two of them.
-    pub(super) async fn restart_read_timer(&mut self) -> Result<(), Error> {
-        match &mut self.link {
-            #[cfg(feature = "sqlite")]
-            Link::Sqlite(reader) => bounded::start_timer(reader).await,
-            #[cfg(feature = "postgres")]
-            Link::Postgres(_) => Ok(()),
-        }
-    }
-
-    /// Append this to a query that selects rows to update: rows locked by another node are skipped,
-    /// so no node waits for another. Empty on SQLite, which has a single writer.
-    pub(super) fn skip_locked(&self) -> &'static str {
-        if self.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
-    }
-
-    /// Append this to a query for rows that must not change until this transaction ends. It waits
-    /// for a node that is writing such a row, and PostgreSQL then evaluates the conditions again on
-    /// the new version of the row. Empty on SQLite, which has a single writer.
-    pub(super) fn share_lock(&self) -> &'static str {
-        if self.is_postgres() { " FOR SHARE" } else { "" }
-    }
-
-    /// The prefix that makes a query return its plan, and the column of the result that holds it.
-    pub(super) fn explain(&self) -> (&'static str, &'static str) {
-        if self.is_postgres() {
-            ("EXPLAIN ", "QUERY PLAN")
-        } else {
-            ("EXPLAIN QUERY PLAN ", "detail")
-        }
-    }
-
-    /// Runs a statement without parameters and results.
-    pub async fn control(&mut self, statement: &'static str) -> Result<(), Error> {
-        on_db!(self, c => sqlx::query(statement).execute(c).await.map(drop)).map_err(Error::from)
     }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     delivery::{Answer, Delivery, State},
     event::EventType,
-    id::{DeliveryId, EventId, HookId, first_at},
+    id::{DeliveryId, EventId, HookId, JobId, first_at},
     permission::{Grant, Implies, right},
     time::Timestamp,
     words::MANY,
@@ -163,12 +163,13 @@ pub async fn newest_per_hook(
 
 /// Reopens a settled delivery, with a new retry schedule. It is due immediately, or held while its
 /// hook is off or paused. Fails with [`Error::Missing`] if it is not settled, is a test, its body
-/// or its hook was deleted, or another node has locked its row.
+/// or its hook was deleted, or another node has locked its row. `job`: the job that redelivers it.
 pub async fn redeliver(
     conn: &mut Conn,
     _by: &Grant<right::DeliveriesReplay>,
     id: DeliveryId,
     hook: HookId,
+    job: Option<JobId>,
     now: Timestamp,
 ) -> Result<(), Error> {
     let hook = hooks::load(conn, hook).await?.ok_or(Error::Missing)?;
@@ -182,13 +183,21 @@ pub async fn redeliver(
             'waiting' END, due_at = ");
         query.push_bind(reason.is_none().then_some(now)).push(", reason = ").push_bind(reason);
         query.push(", tries_before = attempts, updated_at = ").push_bind(now);
+        query.push(", dismissal_id = NULL, reason_before = NULL");
+        if let Some(job) = job {
+            query.push(", job_id = ").push_bind(job);
+        }
         query.push(ASSIGN_ORDER_KEY);
         query.push(
             " WHERE state IN ('delivered', 'failed', 'skipped', 'cancelled') AND NOT is_test
                 AND id = (SELECT id FROM deliveries WHERE id = ",
         );
-        query.push_bind(id).push(lock).push(")").build().execute(c).await.map(|done| done
-            .rows_affected())
+        query.push_bind(id).push(lock).push(")");
+        // A job never sends what a person dismissed.
+        if job.is_some() {
+            query.push(" AND dismissal_id IS NULL");
+        }
+        query.build().execute(c).await.map(|done| done.rows_affected())
     })?;
     expect_one(rows)?;
     // With ordered delivery, the lane must discard the deliveries in its memory: the reopened one

@@ -5,14 +5,17 @@
 //! Start reading at [`plan`]; the writer calls it and writes the result with
 //! [`commit`](super::commit).
 
-use std::{collections::HashMap, time::Duration};
+mod reads;
+
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
+pub use self::reads::{StoredEvent, bodies_within, find};
 use super::{
     balance,
-    db::{Conn, on_db, padded, push_list},
+    db::{Conn, on_db},
     error::Error,
     hooks,
     idempotency::IdempotencyKey,
@@ -26,7 +29,6 @@ use crate::{
         delivery::State,
         event::EventType,
         id::{DeliveryId, EventId, HookId, time_of},
-        permission::{Grant, Implies, right},
         time::Timestamp,
     },
     engine::{
@@ -76,17 +78,6 @@ impl Planned {
     }
 }
 
-/// A stored event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoredEvent {
-    pub id: EventId,
-    pub event_type: EventType,
-    pub body: Vec<u8>,
-    pub is_test: bool,
-    pub source: String,
-    pub created_at: Timestamp,
-}
-
 /// A command of the writer: accept these events, all or none.
 #[derive(Clone)]
 pub struct Accept {
@@ -105,6 +96,12 @@ pub struct Accepted {
     pub id: EventId,
     /// The number of deliveries created.
     pub deliveries: usize,
+    /// How many of them were skipped, because their hook is off or its queue is full.
+    #[serde(default)]
+    pub skipped: usize,
+    /// It was accepted before, with the same idempotency key.
+    #[serde(skip)]
+    pub was_repeated: bool,
 }
 
 /// The answer to an [`Accept`].
@@ -125,6 +122,11 @@ impl Accept {
         let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
             id: event.id,
             deliveries: planned.len(),
+            skipped: planned
+                .iter()
+                .filter(|delivery| delivery.initial_state().0 == State::Skipped)
+                .count(),
+            was_repeated: false,
         };
         self.events.iter().zip(planned).map(each).collect()
     }
@@ -267,60 +269,6 @@ async fn insert_delivery(conn: &mut Conn, row: &DeliveryRow<'_>) -> Result<(), E
         .bind(row.is_test).bind(row.order_key).bind(row.size).bind(row.due_at).bind(row.created_at)
         .bind(row.updated_at).execute(c).await.map(drop))?;
     Ok(())
-}
-
-/// Finds an event. The grant covers deliveries; showing the body requires a grant for payloads.
-pub async fn find(
-    conn: &mut Conn,
-    _by: &Grant<impl Implies<right::DeliveriesRead>>,
-    id: EventId,
-) -> Result<Option<StoredEvent>, Error> {
-    let row: Option<(EventId, String, Vec<u8>, bool, String, Timestamp)> = on_db!(conn,
-        c => sqlx::query_as(
-        "SELECT id, event_type, body, is_test, source, created_at FROM events WHERE id = $1",
-    ).bind(id).fetch_optional(c).await)?;
-    let Some((id, type_key, body, is_test, source, created_at)) = row else { return Ok(None) };
-    let event_type = EventType::from_key(&type_key)
-        .ok_or(Error::Inconsistent { table: "events", column: "event_type" })?;
-    Ok(Some(StoredEvent { id, event_type, body, is_test, source, created_at }))
-}
-
-/// Reads the bodies of as many of the first events as fit into `max_bytes`, but of at least one.
-/// Returns how many of `ids` are covered, and the bodies. Bodies that retention removed are empty.
-pub async fn bodies_within(
-    conn: &mut Conn,
-    _by: &Grant<right::PayloadsRead>,
-    ids: &[EventId],
-    max_bytes: usize,
-) -> Result<(usize, HashMap<EventId, Vec<u8>>), Error> {
-    let mut sizes: HashMap<EventId, i64> = HashMap::new();
-    for ids in padded(ids) {
-        let rows: Vec<(EventId, i64)> = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, CAST(LENGTH(body) AS \
-                BIGINT) FROM events WHERE id IN ");
-            push_list!(query, &ids);
-            query.build_query_as().fetch_all(c).await
-        })?;
-        sizes.extend(rows);
-    }
-    let mut total = 0;
-    let fits = |id: &&EventId| {
-        // `remove` counts an event only once, even if it occurs several times in `ids`.
-        total += sizes.remove(*id).and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
-        total <= max_bytes
-    };
-    let count = ids.iter().take_while(fits).count().max(1).min(ids.len());
-    let mut found = HashMap::new();
-    for ids in padded(&ids[..count]) {
-        let rows: Vec<(EventId, Vec<u8>)> = on_db!(conn, c: Engine => {
-            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id, body FROM events WHERE \
-                id IN ");
-            push_list!(query, &ids);
-            query.build_query_as().fetch_all(c).await
-        })?;
-        found.extend(rows);
-    }
-    Ok((count, found))
 }
 
 impl<'a> EventRow<'a> {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::domain::{
     event::EventType,
-    hook::{Hook, Tuning, api_key_hint},
+    hook::{ApiKey, Hook, Tuning},
     id::HookId,
     permission::{Grant, Implies, right},
     time::Timestamp,
@@ -51,7 +51,7 @@ pub struct Change<'a> {
     pub enabled: bool,
     pub tuning: &'a Tuning,
     /// A new key; `None` keeps the stored one.
-    pub api_key: Option<&'a str>,
+    pub api_key: Option<&'a ApiKey>,
     /// Why the hook was switched off automatically; `None` when a person decided.
     pub off_reason: Option<&'a str>,
     /// The change may repair the hook: its health is reset to healthy, which also closes the
@@ -78,7 +78,8 @@ pub async fn insert(
     hook: &Hook,
     secrets: &Secrets,
 ) -> Result<(), Error> {
-    let api_key = vault.seal(secret_location("api_key", &hook.id), secrets.api_key.as_bytes());
+    let api_key =
+        vault.seal(secret_location("api_key", &hook.id), secrets.api_key.expose().as_bytes());
     let signing_secret =
         vault.seal(secret_location("signing_secret", &hook.id), secrets.signing_secret.as_bytes());
     on_db!(conn, c => sqlx::query(
@@ -144,10 +145,10 @@ pub async fn update(
         return Err(Error::Stale { now: current.version });
     }
     if let Some(key) = change.api_key {
-        let sealed = vault.seal(secret_location("api_key", &id), key.as_bytes());
+        let sealed = vault.seal(secret_location("api_key", &id), key.expose().as_bytes());
         on_db!(conn, c => sqlx::query("UPDATE hooks SET api_key = $2, api_key_hint = $3 WHERE id = \
                                        $1")
-            .bind(id).bind(sealed).bind(api_key_hint(key)).execute(c).await.map(drop))?;
+            .bind(id).bind(sealed).bind(key.hint()).execute(c).await.map(drop))?;
     }
     // A person has just repaired the hook, so its next attempt is made at once.
     if change.resets_health { health::forget(conn, id).await } else { Ok(()) }

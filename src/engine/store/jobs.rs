@@ -11,7 +11,7 @@ use super::{
     db::{Conn, on_db},
     deliveries,
     error::{Error, expect_one},
-    log,
+    log::{self, Search},
     notices::Notice,
 };
 use crate::{
@@ -87,7 +87,7 @@ pub async fn survey(
     scope: &Scope,
     bounds: &[Timestamp],
 ) -> Result<log::Survey, Error> {
-    log::survey(conn, scope, bounds).await
+    log::survey(conn, &Search::from(scope), bounds).await
 }
 
 /// Stores a new job and notifies the job runner.
@@ -290,7 +290,7 @@ pub(in crate::engine) async fn step(
     let (mut done, mut skipped) = (0i64, 0i64);
     for (delivery, hook) in found {
         // `Missing`: the delivery or its body is gone, or it is open again.
-        match deliveries::redeliver(conn, &grant, delivery, hook, now).await {
+        match deliveries::redeliver(conn, &grant, delivery, hook, Some(id), now).await {
             Ok(()) => done += 1,
             Err(Error::Missing) => skipped += 1,
             Err(error) => return Err(error),

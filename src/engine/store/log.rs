@@ -2,11 +2,15 @@
 //! same. A page scans indexes that are already in log order. Where no index matches the filter, it
 //! scans a limited number of rows and reports where it stopped.
 
+mod histogram;
 mod scan;
 mod survey;
+mod undelivered;
 
+pub use histogram::histogram;
 pub use survey::Survey;
 pub(super) use survey::survey;
+pub use undelivered::{Undelivered, count_undelivered, undelivered};
 use uuid::Uuid;
 
 use super::{
@@ -197,50 +201,6 @@ pub(super) async fn next(
     let rows: Vec<Row> = select(conn, &search, &scans, span, limit).await?;
     let is_short = rows.len() < limit as usize;
     Ok((rows.iter().map(Row::ids).collect(), scanned_to.filter(|_| is_short)))
-}
-
-/// A count of deliveries that a hook missed and that were not redelivered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undelivered {
-    pub hook: HookId,
-    pub state: State,
-    pub answer: AnswerGroup,
-    pub count: i64,
-}
-
-/// All failed and skipped deliveries by hook and last answer, within the limit of a [`Survey`].
-/// Tests are not counted.
-pub async fn undelivered(
-    conn: &mut Conn,
-    _by: &Grant<right::DeliveriesRead>,
-) -> Result<Vec<Undelivered>, Error> {
-    let hooks: Vec<(HookId,)> = on_db!(conn, c => sqlx::query_as(
-        "SELECT h.id FROM hooks h WHERE h.deleted_at IS NULL AND (
-           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND \
-           d.hook_id = h.id
-              AND d.state = 'failed' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL OR
-           (SELECT d.id FROM deliveries d WHERE d.state NOT IN ('delivered', 'pending') AND \
-           d.hook_id = h.id
-              AND d.state = 'skipped' ORDER BY d.hook_id, d.state, d.id LIMIT 1) IS NOT NULL)
-         ORDER BY h.id",
-    ).fetch_all(c).await)?;
-    let mut found: Vec<Undelivered> = Vec::new();
-    for (hook,) in hooks {
-        let scope = Scope {
-            hook: Some(hook),
-            states: vec![State::Failed, State::Skipped],
-            ..Scope::default()
-        };
-        let counts = survey(conn, &scope, &[]).await?.counts;
-        let parts = counts.into_iter().flat_map(|count| count.parts);
-        found.extend(parts.map(|(state, answer, count)| Undelivered {
-            hook,
-            state,
-            answer,
-            count,
-        }));
-    }
-    Ok(found)
 }
 
 /// The newest delivery.

@@ -123,6 +123,14 @@ async fn delete_expired(conn: &mut Conn, key_hash: &[u8], now: Timestamp) -> Res
     Ok(())
 }
 
+/// Deletes a key under which something was created whose address ends with this id. A key that
+/// another request has claimed since then stays.
+pub async fn forget(conn: &mut Conn, key_hash: &[u8], created: &str) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND made LIKE $2")
+        .bind(key_hash).bind(format!("%/{created}")).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 impl Once {
     /// Records the address of what was created. Call it in the transaction that creates it:
     /// [`Error::Missing`] means that the key was lost to another request, and the transaction must
@@ -133,6 +141,21 @@ impl Once {
              NULL",
         ).bind(&self.key_hash).bind(self.holder).bind(address).execute(c).await.map(|done| done
             .rows_affected()))?;
+        expect_one(rows)
+    }
+
+    /// Holds the key for another `lease`. [`Error::Missing`]: it was lost to another request.
+    pub async fn renew(
+        &self,
+        conn: &mut Conn,
+        clock: &Clock,
+        lease: Duration,
+    ) -> Result<(), Error> {
+        let now = claim::database_now(conn, clock).await?;
+        let rows = on_db!(conn, c => sqlx::query(
+            "UPDATE idempotency SET held_until = $3 WHERE key_hash = $1 AND holder = $2",
+        ).bind(&self.key_hash).bind(self.holder).bind(now.after(lease)).execute(c).await
+            .map(|done| done.rows_affected()))?;
         expect_one(rows)
     }
 

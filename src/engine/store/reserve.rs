@@ -11,8 +11,9 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use super::{files, fit};
@@ -49,6 +50,9 @@ const MIN_PART_DIVISOR: u64 = 16;
 pub(super) struct Reserve {
     path: PathBuf,
     bytes: u64,
+    /// The size at which the file system last refused to let the file grow, although it reported
+    /// free space: a quota. `u64::MAX`: never.
+    refused_at: AtomicU64,
 }
 
 impl Reserve {
@@ -56,7 +60,7 @@ impl Reserve {
     pub(super) fn beside(database: &Path, bytes: u64) -> Self {
         let mut path = database.as_os_str().to_owned();
         path.push(".reserve");
-        Self { path: path.into(), bytes }
+        Self { path: path.into(), bytes, refused_at: AtomicU64::new(u64::MAX) }
     }
 
     /// Size of the file in bytes; 0 if there is none.
@@ -70,40 +74,76 @@ impl Reserve {
     pub(super) fn make(&self, allow_partial: bool) -> io::Result<Allocated> {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let space = fit::space(folder.unwrap_or(Path::new(".")));
-        self.make_of(space.map_or(u64::MAX, |(free, _)| free), allow_partial)
+        self.make_of(space.map_or(u64::MAX, |(free, _)| free), allow_partial, fill)
     }
 
-    fn make_of(&self, free: u64, allow_partial: bool) -> io::Result<Allocated> {
+    /// Like [`make`](Self::make), with this much free space. `fill` is [`fill`] outside of tests.
+    fn make_of(
+        &self,
+        free: u64,
+        allow_partial: bool,
+        fill: impl Fn(&mut File, u64, u64) -> io::Result<()>,
+    ) -> io::Result<Allocated> {
         let size = self.size();
         if size == self.bytes {
             // An earlier version may have created it readable for others.
             files::open_private(&self.path)?;
             return Ok(Allocated::Full);
         }
-        let free = free.saturating_add(size);
+        let mut free = free.saturating_add(size);
+        if allow_partial {
+            // Growing to the quota again would leave the database no space meanwhile.
+            free = free.min(self.refused_at.load(Ordering::Relaxed));
+        }
         if free >= self.bytes.saturating_mul(2) {
-            return self.write(self.bytes).map(|()| Allocated::Full);
+            return self.grow(size, self.bytes, allow_partial, fill);
         }
         let part = free / 2;
         match allow_partial {
             true if size >= part / 2 && size > 0 => Ok(Allocated::Partial(size)),
-            true if part >= self.bytes / MIN_PART_DIVISOR => {
-                self.write(part).map(|()| Allocated::Partial(part))
-            }
+            true if part >= self.bytes / MIN_PART_DIVISOR => self.grow(size, part, true, fill),
             _ => Ok(Allocated::Nothing),
         }
     }
 
-    /// Writes the file. The bytes are random, because some file systems do not store zeros. It is
-    /// not synced: its content does not matter, the write already allocates the space, and the sync
-    /// would delay commits.
-    fn write(&self, bytes: u64) -> io::Result<()> {
-        let file = files::open_private(&self.path)?;
-        let written = fill(&file, bytes);
-        if written.is_err() {
+    /// Gives the file another size. If the disk or a quota has less space, the file gets half of
+    /// what fits, but never less than it had. After any other error it is as it was before.
+    ///
+    /// The file is not synced: its content does not matter, the write already allocates the space,
+    /// and the sync would delay commits.
+    fn grow(
+        &self,
+        from: u64,
+        to: u64,
+        allow_partial: bool,
+        fill: impl Fn(&mut File, u64, u64) -> io::Result<()>,
+    ) -> io::Result<Allocated> {
+        let mut file = files::open_private(&self.path)?;
+        file.set_len(from.min(to))?;
+        let Err(error) = fill(&mut file, from, to) else {
+            return Ok(if to == self.bytes { Allocated::Full } else { Allocated::Partial(to) });
+        };
+        let is_no_space =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let fits = file.metadata().map_or(from, |file| file.len());
+        let part = match fits / 2 {
+            half if is_no_space && allow_partial && half >= self.bytes / MIN_PART_DIVISOR => half,
+            _ => 0,
+        };
+        let kept = part.max(from);
+        if kept > 0 {
+            file.set_len(kept)?;
+        } else {
             self.release();
         }
-        written
+        if !is_no_space {
+            return Err(error);
+        }
+        if kept == 0 {
+            return Ok(Allocated::Nothing);
+        }
+        self.refused_at.store(fits, Ordering::Relaxed);
+        Ok(Allocated::Partial(kept))
     }
 
     /// Deletes the file.
@@ -118,11 +158,12 @@ impl Reserve {
     }
 }
 
-/// Overwrites the file with `bytes` unique random chunks.
-fn fill(mut file: &File, bytes: u64) -> io::Result<()> {
-    file.set_len(0)?;
+/// Extends the file from `from` to `to` bytes with unique random chunks. They are random, because
+/// some file systems do not store zeros.
+fn fill(file: &mut File, from: u64, to: u64) -> io::Result<()> {
+    file.seek(SeekFrom::Start(from))?;
     let mut chunk: [u8; CHUNK_BYTES] = random_bytes();
-    let mut remaining = bytes;
+    let mut remaining = to.saturating_sub(from);
     while remaining > 0 {
         // No two chunks are equal, because some file systems deduplicate blocks.
         chunk[..8].copy_from_slice(&remaining.to_le_bytes());
@@ -166,12 +207,49 @@ mod tests {
     fn with_little_free_space_a_partial_file_is_made_and_grows() {
         let folder = tempfile::tempdir().unwrap();
         let reserve = Reserve::beside(&folder.path().join("x.db"), 160_000);
-        assert_eq!(reserve.make_of(19_999, true).unwrap(), Allocated::Nothing, "hardly any");
-        assert_eq!(reserve.make_of(100_000, false).unwrap(), Allocated::Nothing, "it was released");
-        assert_eq!(reserve.make_of(100_000, true).unwrap(), Allocated::Partial(50_000));
-        assert_eq!(reserve.make_of(0, true).unwrap(), Allocated::Partial(50_000), "it stays");
-        assert_eq!(reserve.make_of(200_000, true).unwrap(), Allocated::Partial(125_000));
-        assert_eq!(reserve.make_of(195_000, true).unwrap(), Allocated::Full);
+        let make = |free, allow_partial| reserve.make_of(free, allow_partial, fill).unwrap();
+        assert_eq!(make(19_999, true), Allocated::Nothing, "hardly any");
+        assert_eq!(make(100_000, false), Allocated::Nothing, "it was released");
+        assert_eq!(make(100_000, true), Allocated::Partial(50_000));
+        assert_eq!(make(0, true), Allocated::Partial(50_000), "it stays");
+        assert_eq!(make(200_000, true), Allocated::Partial(125_000));
+        assert_eq!(make(195_000, true), Allocated::Full);
         assert_eq!(reserve.size(), 160_000);
+    }
+
+    #[test]
+    fn a_quota_counts_as_a_full_disk_although_space_is_reported_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Reserve::beside(&folder.path().join("x.db"), 160_000);
+        let make = |quota: u64, allow_partial| {
+            let limited = |file: &mut File, from, to: u64| {
+                fill(file, from, to.min(quota.max(from)))?;
+                let refused = io::Error::from(io::ErrorKind::QuotaExceeded);
+                if to > quota { Err(refused) } else { Ok(()) }
+            };
+            reserve.make_of(u64::MAX, allow_partial, limited).unwrap()
+        };
+        assert_eq!((make(19_999, true), reserve.size()), (Allocated::Nothing, 0));
+        assert_eq!((make(150_000, false), reserve.size()), (Allocated::Nothing, 0), "no part");
+        assert_eq!(make(100_000, true), Allocated::Partial(50_000));
+        assert_eq!(make(0, true), Allocated::Partial(50_000), "it does not touch the quota again");
+        assert_eq!((make(160_000, false), reserve.size()), (Allocated::Full, 160_000));
+    }
+
+    #[test]
+    fn an_error_while_the_file_grows_keeps_the_part_that_exists() {
+        let folder = tempfile::tempdir().unwrap();
+        let reserve = Reserve::beside(&folder.path().join("x.db"), 160_000);
+        assert_eq!(reserve.make_of(100_000, true, fill).unwrap(), Allocated::Partial(50_000));
+        for kind in [io::ErrorKind::Other, io::ErrorKind::StorageFull] {
+            let failing = |file: &mut File, from, _: u64| {
+                fill(file, from, from + 10_000)?;
+                Err(io::Error::from(kind))
+            };
+            let made = reserve.make_of(u64::MAX, true, failing).ok();
+            let expected =
+                (kind == io::ErrorKind::StorageFull).then_some(Allocated::Partial(50_000));
+            assert_eq!((made, reserve.size()), (expected, 50_000), "{kind}");
+        }
     }
 }

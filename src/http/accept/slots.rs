@@ -9,12 +9,12 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use ipnet::IpNet;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, futures::Notified};
 use tokio_util::sync::CancellationToken;
 
 use crate::{engine::clock::Stopwatch, portal::auth::client::network};
@@ -30,11 +30,13 @@ pub struct Progress {
     /// When that last changed, in milliseconds of `watch`.
     since: AtomicU64,
     watch: Stopwatch,
+    queue: Arc<Queue>,
 }
 
 impl Progress {
-    fn new(watch: Stopwatch) -> Self {
-        let progress = Self { waits_for: AtomicU8::new(IDLE), since: AtomicU64::new(0), watch };
+    fn new(watch: Stopwatch, queue: Arc<Queue>) -> Self {
+        let (waits_for, since) = (AtomicU8::new(IDLE), AtomicU64::new(0));
+        let progress = Self { waits_for, since, watch, queue };
         progress.note_time();
         progress
     }
@@ -45,11 +47,15 @@ impl Progress {
 
     fn set(&self, reason: u8, is_so: bool) {
         if is_so {
-            self.waits_for.fetch_or(reason, Ordering::Relaxed);
+            self.waits_for.fetch_or(reason, Ordering::SeqCst);
         } else {
-            self.waits_for.fetch_and(!reason, Ordering::Relaxed);
+            self.waits_for.fetch_and(!reason, Ordering::SeqCst);
         }
         self.note_time();
+        if is_so {
+            // It can be evicted now.
+            self.queue.wake();
+        }
     }
 
     /// No request is in progress.
@@ -69,7 +75,7 @@ impl Progress {
 
     /// Since when the connection waits for its client; `None` if it does not.
     fn waits_since(&self) -> Option<u64> {
-        (self.waits_for.load(Ordering::Relaxed) != 0).then(|| self.since.load(Ordering::Relaxed))
+        (self.waits_for.load(Ordering::SeqCst) != 0).then(|| self.since.load(Ordering::Relaxed))
     }
 }
 
@@ -91,13 +97,59 @@ struct State {
 /// The fair share of an address is this fraction of all slots.
 const FAIR_SHARES: usize = 16;
 
+/// New connections that wait for a slot. Sequentially consistent with `Progress::waits_for`: either
+/// the new connection sees that another one can be evicted, or that one sees it waiting.
+#[derive(Default)]
+pub struct Queue {
+    length: AtomicUsize,
+    /// A slot was freed, or a connection can be evicted.
+    changed: Notify,
+}
+
+impl Queue {
+    pub fn is_empty(&self) -> bool {
+        self.length.load(Ordering::SeqCst) == 0
+    }
+
+    fn wake(&self) {
+        // All of them, since they may need different slots: see `NoSlot`.
+        if !self.is_empty() {
+            self.changed.notify_waiters();
+        }
+    }
+}
+
+/// The place of a connection in the [`Queue`], until this is dropped.
+pub struct Waiting(Arc<Queue>);
+
+impl Waiting {
+    /// Resolves after the next change. Counts from the call, even if it is polled only later.
+    pub fn changed(&self) -> Notified<'_> {
+        self.0.changed.notified()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.length.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Why a connection gets no slot now: the requests of all connections that it could replace are
+/// being answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSlot {
+    /// All slots are taken.
+    Full,
+    /// The connection's own address holds as many slots as one address may.
+    AddressFull,
+}
+
 /// All slots. Clones share one state.
 #[derive(Clone)]
 pub struct Slots {
     state: Arc<Mutex<State>>,
-    freed: Arc<Notify>,
-    /// A new connection waits for a slot.
-    has_waiters: Arc<AtomicBool>,
+    queue: Arc<Queue>,
     max: usize,
     max_per_address: usize,
     /// Trusted proxies: many clients share their address, so the limit per address does not apply.
@@ -119,12 +171,10 @@ impl Slots {
     /// One address may hold half of the slots, so that a single machine cannot lock out all others.
     /// Trusted proxies may hold all of them.
     pub fn new(max: usize, proxies: &[IpNet], watch: Stopwatch) -> Self {
-        let (freed, has_waiters) = (Arc::default(), Arc::default());
         let state = State { fair_share: (max / FAIR_SHARES).max(1), ..State::default() };
         Self {
             state: Arc::new(Mutex::new(state)),
-            freed,
-            has_waiters,
+            queue: Arc::default(),
             max,
             max_per_address: max.div_ceil(2),
             proxies: proxies.into(),
@@ -138,8 +188,8 @@ impl Slots {
 
     /// A slot for a connection from this address. If none is free, evicts a connection of the same
     /// address, of an address with more connections, or (if this address has less than its fair
-    /// share) of any address. `None`: all of these are being answered.
-    pub fn take(&self, address: IpAddr) -> Option<Slot> {
+    /// share) of any address.
+    pub fn take(&self, address: IpAddr) -> Result<Slot, NoSlot> {
         let is_proxy = self.proxies.iter().any(|range| range.contains(&address.to_canonical()));
         // One machine may have any number of IPv6 addresses, so count by network.
         let address = network(address);
@@ -152,33 +202,29 @@ impl Slots {
             other == address || (!is_at_limit && (count > own || is_below_share))
         };
         if (is_at_limit || is_full) && !state.evict(may_evict) {
-            return None;
+            return Err(if is_at_limit { NoSlot::AddressFull } else { NoSlot::Full });
         }
         state.last_id += 1;
         let id = state.last_id;
-        let progress = Arc::new(Progress::new(self.watch));
+        let progress = Arc::new(Progress::new(self.watch, self.queue.clone()));
         let evicted = CancellationToken::new();
         let connection =
             Connection { address, progress: progress.clone(), evicted: evicted.clone() };
         state.connections.insert(id, connection);
         *state.per_address.entry(address).or_default() += 1;
         drop(state);
-        Some(Slot { slots: self.clone(), id, address, progress, evicted })
+        Ok(Slot { slots: self.clone(), id, address, progress, evicted })
     }
 
-    /// Records whether a new connection waits for a slot.
-    pub fn set_waiting(&self, is_so: bool) {
-        self.has_waiters.store(is_so, Ordering::Relaxed);
+    /// Enters the queue.
+    pub fn wait(&self) -> Waiting {
+        self.queue.length.fetch_add(1, Ordering::SeqCst);
+        Waiting(self.queue.clone())
     }
 
     /// Evicts one connection to free its file descriptor.
     pub fn evict_one(&self) {
         self.lock().evict(|_, _| true);
-    }
-
-    /// Waits until a slot is released.
-    pub async fn freed(&self) {
-        self.freed.notified().await;
     }
 }
 
@@ -209,103 +255,17 @@ impl State {
 }
 
 impl Slot {
-    /// Shared flag: whether a new connection waits for a slot.
-    pub fn has_waiters(&self) -> Arc<AtomicBool> {
-        self.slots.has_waiters.clone()
+    pub fn queue(&self) -> Arc<Queue> {
+        self.slots.queue.clone()
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
         self.slots.lock().remove(self.id);
-        self.slots.freed.notify_one();
+        self.slots.queue.wake();
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::clock::Clock;
-
-    fn address(number: u8) -> IpAddr {
-        IpAddr::from([10, 0, 0, number])
-    }
-
-    fn slot(slots: &Slots, number: u8) -> Slot {
-        slots.take(address(number)).unwrap()
-    }
-
-    #[test]
-    fn the_longest_waiting_connection_is_evicted_and_answered_ones_are_not() {
-        let slots = Slots::new(4, &[], Clock::System.stopwatch());
-        let held: Vec<Slot> = (1..=4).map(|number| slot(&slots, number)).collect();
-        held[0].progress.set_idle(false);
-        held[2].progress.since.store(0, Ordering::Relaxed);
-        held[1].progress.since.store(5, Ordering::Relaxed);
-        held[3].progress.since.store(5, Ordering::Relaxed);
-        let newcomer = slot(&slots, 5);
-        assert!(held[2].evicted.is_cancelled() && !newcomer.evicted.is_cancelled());
-        for one in [&held[1], &held[3], &newcomer] {
-            one.progress.set_idle(false);
-        }
-        assert!(slots.take(address(6)).is_none());
-        drop(held);
-        slot(&slots, 6);
-    }
-
-    #[test]
-    fn an_address_with_many_connections_is_evicted_before_one_with_few() {
-        let slots = Slots::new(4, &[], Clock::System.stopwatch());
-        let few = slot(&slots, 1);
-        let many = [slot(&slots, 2), slot(&slots, 2), slot(&slots, 3)];
-        few.progress.since.store(0, Ordering::Relaxed);
-        let newcomer = slot(&slots, 4);
-        let evicted: Vec<bool> = many.iter().map(|one| one.evicted.is_cancelled()).collect();
-        assert!(evicted[..2].contains(&true) && !evicted[2], "{evicted:?}");
-        assert!(!few.evicted.is_cancelled() && !newcomer.evicted.is_cancelled());
-        // The same holds when all other connections are being answered.
-        for one in many.iter().chain([&newcomer]) {
-            one.progress.set_idle(false);
-        }
-        assert!(slots.take(address(2)).is_none() && !few.evicted.is_cancelled());
-    }
-
-    #[test]
-    fn an_address_at_its_limit_evicts_its_own_connections() {
-        let slots = Slots::new(10, &[], Clock::System.stopwatch());
-        let other = slot(&slots, 1);
-        other.progress.since.store(0, Ordering::Relaxed);
-        let greedy: Vec<Slot> = (0..6).map(|_| slot(&slots, 2)).collect();
-        let evicted = greedy.iter().filter(|one| one.evicted.is_cancelled()).count();
-        assert_eq!((evicted, other.evicted.is_cancelled()), (1, false));
-        let proxied = Slots::new(10, &[IpNet::from(address(2))], Clock::System.stopwatch());
-        let all: Vec<Slot> = (0..10).map(|_| slot(&proxied, 2)).collect();
-        assert!(all.iter().all(|one| !one.evicted.is_cancelled()), "a trusted proxy");
-        drop((greedy, other));
-        assert!(slots.lock().connections.is_empty() && slots.lock().per_address.is_empty());
-    }
-
-    #[test]
-    fn many_addresses_with_one_connection_each_do_not_evict_an_address_with_a_few() {
-        let slots = Slots::new(64, &[], Clock::System.stopwatch());
-        let hostile: Vec<Slot> = (1..=62).map(|number| slot(&slots, number)).collect();
-        hostile.iter().for_each(|one| one.progress.since.store(0, Ordering::Relaxed));
-        // A working client: four connections that became idle just now.
-        let client: Vec<Slot> = (0..4).map(|_| slot(&slots, 100)).collect();
-        client.iter().for_each(|one| one.progress.since.store(9, Ordering::Relaxed));
-        let more: Vec<Slot> = (150..170).map(|number| slot(&slots, number)).collect();
-        assert!(client.iter().all(|one| !one.evicted.is_cancelled()));
-        assert!(more.iter().all(|one| !one.evicted.is_cancelled()));
-        let evicted = hostile.iter().filter(|one| one.evicted.is_cancelled()).count();
-        assert_eq!(evicted, 62 + 4 + 20 - 64);
-    }
-
-    #[test]
-    fn the_addresses_of_one_ipv6_network_count_as_one() {
-        let slots = Slots::new(64, &[], Clock::System.stopwatch());
-        let of_network = |number: u16| format!("2001:db8::{number:x}").parse().unwrap();
-        let many: Vec<Slot> = (1..=40).map(|n| slots.take(of_network(n)).unwrap()).collect();
-        let evicted = many.iter().filter(|one| one.evicted.is_cancelled()).count();
-        assert_eq!(evicted, 40 - 32, "one network holds half of the slots at most");
-    }
-}
+mod tests;

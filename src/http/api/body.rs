@@ -5,6 +5,10 @@ use std::time::Duration;
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
+    http::{
+        HeaderMap,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
 };
 use bytes::BytesMut;
 use http_body_util::BodyExt;
@@ -26,7 +30,9 @@ impl<S: Send + Sync> FromRequest<S> for Raw {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        Ok(Self(bounded(request.into_body(), LIMIT).await?))
+        let (parts, body) = request.into_parts();
+        check_encoding(&parts.headers)?;
+        Ok(Self(bounded(body, LIMIT).await?))
     }
 }
 
@@ -36,6 +42,34 @@ impl From<Unread> for Problem {
             Unread::TooLarge => Self::too_large(LIMIT),
             Unread::Broken => Self::incomplete(),
         }
+    }
+}
+
+/// Fails with 415 unless the body is JSON as it is: not compressed, and in UTF-8.
+pub fn check_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    for value in headers.get_all(CONTENT_ENCODING) {
+        if !value.as_bytes().eq_ignore_ascii_case(b"identity") {
+            return Err(Problem::unsupported(
+                "Content-Encoding",
+                "Compressed bodies are not supported. Send the JSON without Content-Encoding.",
+            ));
+        }
+    }
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let charset = kind.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    });
+    // ASCII is a part of UTF-8.
+    let is_utf_8 = |name: &str| {
+        ["utf-8", "utf8", "us-ascii"].iter().any(|known| name.eq_ignore_ascii_case(known))
+    };
+    match charset {
+        Some(other) if !is_utf_8(other) => Err(Problem::unsupported(
+            "Content-Type",
+            "Only JSON in UTF-8 is supported. Send the body in UTF-8.",
+        )),
+        _ => Ok(()),
     }
 }
 

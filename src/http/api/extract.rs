@@ -13,10 +13,10 @@ use serde_json::{Map, Value};
 use super::{body::Raw, fields, problem::Problem};
 use crate::{
     domain::{
-        id::{DeliveryId, EventId, HookId, JobId},
+        id::{DeliveryId, DismissalId, EventId, HookId, JobId},
         invalid::Invalid,
     },
-    engine::catalogue::strict::StrictJson,
+    engine::catalogue::{strict::StrictJson, syntax},
     portal::{ctx::OpCtx, ops},
 };
 
@@ -50,6 +50,10 @@ impl Named for DeliveryId {
 
 impl Named for JobId {
     const NAME: &str = "job";
+}
+
+impl Named for DismissalId {
+    const NAME: &str = "dismissal";
 }
 
 /// An id from the path. A malformed id is a 404.
@@ -101,9 +105,10 @@ fn object(Raw(bytes): &Raw) -> Result<Map<String, Value>, Problem> {
     let StrictJson(value) =
         serde_json::from_slice(bytes).map_err(|error| match error.is_data() {
             true => {
-                Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {error}")))
+                let fault = syntax::fault(bytes, &error);
+                Problem::invalid(Invalid::one("body", "twice", format!("is ambiguous: {fault}")))
             }
-            false => Problem::malformed(&error.to_string()),
+            false => Problem::malformed(bytes, &error),
         })?;
     match value {
         Value::Object(members) => Ok(members),

@@ -5,6 +5,7 @@ pub mod body;
 pub mod extract;
 mod fields;
 pub mod file;
+mod precondition;
 pub mod problem;
 pub mod v1;
 

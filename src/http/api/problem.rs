@@ -15,6 +15,7 @@ use crate::{
         invalid::{FieldError, Invalid},
     },
     engine::{
+        catalogue::syntax,
         clock::random_bytes,
         store::{self, error::chain},
     },
@@ -90,13 +91,17 @@ impl Problem {
     }
 
     /// 400: the body is not JSON.
-    pub fn malformed(message: &str) -> Self {
-        let invalid = Invalid::one("body", "json", format!("is not valid JSON: {message}"));
-        Self::new(
-            StatusCode::BAD_REQUEST,
-            format!("The body is not valid JSON: {message}"),
-            invalid,
-        )
+    pub fn malformed(body: &[u8], error: &serde_json::Error) -> Self {
+        let fault = syntax::fault(body, error);
+        let invalid = Invalid::one("body", "json", format!("is not valid JSON: {fault}"));
+        Self::new(StatusCode::BAD_REQUEST, format!("The body is not valid JSON: {fault}"), invalid)
+    }
+
+    /// 415: the body is in an encoding that this header names.
+    pub fn unsupported(header: &str, detail: &str) -> Self {
+        let invalid =
+            Invalid::one(header, "unsupported", "names an encoding that is not supported");
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail, invalid)
     }
 
     /// 400: the client closed the connection, or took too long to send the body.
@@ -128,6 +133,14 @@ impl Problem {
             "belongs to a request that is still running",
         );
         Self { retry_after: Some(1), ..Self::new(StatusCode::CONFLICT, detail, invalid) }
+    }
+
+    /// 412: `If-Match` names other versions of the hook.
+    pub fn precondition_failed(now: i64) -> Self {
+        let detail =
+            format!("The hook is now at version {now}. Read it again and repeat your change.");
+        let invalid = Invalid::one("If-Match", "stale", format!("is now \"{now}\""));
+        Self::new(StatusCode::PRECONDITION_FAILED, detail, invalid)
     }
 
     pub fn invalid(invalid: Invalid) -> Self {

@@ -23,6 +23,12 @@ pub fn zone(ctx: &OpCtx) -> String {
     zone_of(ctx).zone().to_owned()
 }
 
+/// How far the reader's clock is ahead of UTC at this moment.
+pub fn offset_ms(ctx: &OpCtx, at: Timestamp) -> i64 {
+    let local = Timestamp::parse(&format!("{}Z", zone_of(ctx).local(at)));
+    local.map_or(0, |local| local.seconds().saturating_sub(at.seconds()).saturating_mul(1000))
+}
+
 /// A time of an address in the format of a `datetime-local` control. Text that is not a time is
 /// returned unchanged.
 pub fn local(ctx: &OpCtx, text: &str) -> String {

@@ -12,6 +12,7 @@ use crate::{
         json::pretty,
         log::LogQuery,
         permission::Permission,
+        redelivery::Refusal,
     },
     engine::{
         catalogue,
@@ -25,10 +26,7 @@ use crate::{
     view::{
         Error,
         deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
-        words::{
-            deliveries::{DELETED_HOOK, Refusal},
-            events::NOT_JSON,
-        },
+        words::{deliveries::DELETED_HOOK, events::NOT_JSON},
     },
 };
 
@@ -62,18 +60,12 @@ async fn story(
     let (delivery, attempts) = ops::deliveries::find(ctx, id).await?;
     let story = ops::events::story(ctx, delivery.event_id).await?;
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
-    let refused = ops::deliveries::why_not(&delivery, hook.as_ref(), story.size);
-    let may_redeliver = refused.is_none() && ctx.may(Permission::DeliveriesReplay);
+    let can = ops::deliveries::can(&delivery, hook.as_ref(), story.size);
+    let act = can.ok().filter(|_| ctx.may(Permission::DeliveriesReplay));
     let hook_name = hook.as_ref().map_or(DELETED_HOOK.to_owned(), |hook| hook.name.clone());
     let body = story.body.as_ref().map(|body| String::from_utf8_lossy(body).into_owned());
-    let page = DeliveryPage {
-        delivery,
-        attempts,
-        body,
-        hook_name,
-        may_redeliver,
-        now: ctx.portal.clock().now(),
-    };
+    let page =
+        DeliveryPage { delivery, attempts, body, hook_name, act, now: ctx.portal.clock().now() };
     Ok((page, story, hook))
 }
 
@@ -94,7 +86,7 @@ async fn delivery_detail(
     let address_of = |other: Delivery| {
         format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id)
     };
-    let refused = ops::deliveries::why_not(delivery, hook.as_ref(), story.size);
+    let refused = ops::deliveries::can(delivery, hook.as_ref(), story.size).err();
     Ok(DeliveryDetail {
         request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
         refused: refused.filter(|_| ctx.may(Permission::DeliveriesReplay)).map(Refusal::sentence),

@@ -6,6 +6,7 @@ use super::found::{or_tombstone, parse_id};
 use super::{deliveries, flash};
 use crate::{
     domain::{
+        delivery::State,
         hook_query::{HookQuery, Status},
         hook_status::HookStatus,
         id::HookId,
@@ -26,11 +27,11 @@ use crate::{
     view::{
         Error,
         hooks::{
-            Charts, Figures, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point,
+            Charts, Figures, HookDeletion, HookHead, HookList, HookPage, HookRow, HookSecrets, Point,
             StatusDetails, SwitchMatching,
         },
         session::FlashKind,
-        words::hooks as words,
+        words::{hooks as words, test_send::SENT_BEFORE},
     },
 };
 
@@ -108,6 +109,23 @@ pub async fn set_enabled_matching(text: &str, status: &str, enabled: bool) -> Re
     Ok(())
 }
 
+/// `None` where the page itself says why: no such hook, or no permission to see hooks.
+pub async fn head(id: &str) -> Result<Option<HookHead>, Error> {
+    let request = request()?;
+    let ctx = &request.ctx;
+    let Ok(id) = parse_id(id) else { return Ok(None) };
+    let Ok(row) = overview::find(ctx, id).await else { return Ok(None) };
+    let tests = ops::test_send::history(ctx, id).await.unwrap_or_default();
+    let tested = tests.first().filter(|test| test.state.is_final());
+    Ok(Some(HookHead {
+        details: details(&row),
+        hook: row.hook,
+        pauses_after: ctx.portal.settings.delivery.breaker().failures,
+        tested: tested.map(|test| (test.state == State::Delivered, test.created_at)),
+        now: ctx.portal.clock().now(),
+    }))
+}
+
 pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<HookPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
@@ -128,13 +146,11 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     let secrets =
         revealed.filter(|revealed| revealed.hook == hook.id).map(|revealed| revealed.secrets);
     let charts = charts(&request, id, Range::from_key(range).unwrap_or_default()).await?;
-    let pauses_after = ctx.portal.settings.delivery.breaker().failures;
     Ok(HookPage {
         hook,
         details,
         last_attempt: last.attempt,
         last_success: last.success,
-        pauses_after,
         charts,
         recent,
         secrets,
@@ -178,7 +194,10 @@ pub async fn reveal(id: &str) -> Result<(), Error> {
     let hook = request.respond(parse_id(id))?;
     let Secrets { api_key, signing_secret } =
         request.respond(ops::hooks::reveal(&request.ctx, hook).await)?;
-    let revealed = Revealed { hook, secrets: HookSecrets { api_key, signing_secret } };
+    let revealed = Revealed {
+        hook,
+        secrets: HookSecrets { api_key: api_key.expose().to_owned(), signing_secret },
+    };
     let draft = request.respond(drafts::keep(&request.ctx, &request.session, &revealed).await)?;
     redirect(&format!("/integration/hooks/{id}?secrets={draft}#secrets"));
     Ok(())
@@ -227,11 +246,14 @@ pub async fn delete(id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-pub async fn send_test(id: &str) -> Result<(), Error> {
+pub async fn send_test(id: &str, form_token: &str) -> Result<(), Error> {
     let request = request()?;
-    let id = request.respond(parse_id(id))?;
-    let delivery =
-        request.respond(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
+    let (id, nonce) = (request.respond(parse_id(id))?, request.form_nonce(form_token));
+    let sent = ops::test_send::send_once(&request.ctx, nonce, id, None, Validation::Schema).await;
+    let (delivery, is_first) = request.respond(sent)?;
+    if !is_first {
+        flash(&request, FlashKind::Done, SENT_BEFORE).await;
+    }
     redirect(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

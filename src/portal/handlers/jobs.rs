@@ -1,7 +1,7 @@
 //! The pages about jobs: the form for missed events with its preview, the start of a job, and its
 //! progress. Start at [`recover`] and [`begin`].
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     flash,
@@ -14,6 +14,7 @@ use crate::{
         id::{HookId, JobId},
         invalid::Invalid,
         job::{DEFAULT_PACE, Job, JobState, Kind, Scope},
+        job_results::JobResults,
         log::AnswerGroup,
         permission::{Permission, right},
         recovery::RecoverForm,
@@ -59,18 +60,23 @@ async fn recover_page(
     ctx.require(right::DeliveriesReplay)?;
     let hook = hook_of(ctx, id).await?;
     let is_new = form.is_new();
+    let spans = spans(ctx, hook.as_ref()).await?;
+    // The first range is the most likely one: since the hook was turned off, or began to fail.
+    if form.since.is_empty() && is_new {
+        form.since = spans.first().map_or(DEFAULT_SPAN, |span| &span.key).to_owned();
+        if !has_own_span(&spans) {
+            DEFAULT_SPAN.clone_into(&mut form.since);
+        }
+    }
     if is_new {
-        (form.since, form.failed, form.skipped) =
-            (DEFAULT_SPAN.to_owned(), "true".to_owned(), "true".to_owned());
+        (form.failed, form.skipped) = ("true".to_owned(), "true".to_owned());
     }
     if form.pace.is_empty() {
         form.pace = DEFAULT_PACE.to_string();
     }
-    let spans = spans(ctx, hook.as_ref()).await?;
     let running = ops::jobs::running(ctx, hook.as_ref().map(|hook| hook.id)).await?;
     let (dry_run, errors) = match parse(ctx, &mut form, hook.as_ref().map(|hook| hook.id), &spans) {
         Err(errors) => (None, errors),
-        Ok(_) if is_new => (None, Invalid::default()),
         Ok(begin) => (Some(dry_run(ctx, &form, begin).await?), Invalid::default()),
     };
     let hook = match hook {
@@ -137,11 +143,11 @@ async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error
     let mut spans = Vec::new();
     if let Some(hook) = hook {
         let health = ops::jobs::health(ctx, hook.id).await?;
-        if let Some(since) = health.failing_since {
-            spans.push(span("streak", "Since it started failing", Some(since)));
-        }
         if let Some(since) = ops::jobs::off_since(ctx, hook.id).await? {
             spans.push(span("off", "Since it was turned off", Some(since)));
+        }
+        if let Some(since) = health.failing_since {
+            spans.push(span("streak", "Since the first failure", Some(since)));
         }
     }
     spans.extend(SPANS.iter().map(|(key, words, seconds)| {
@@ -149,6 +155,11 @@ async fn spans(ctx: &OpCtx, hook: Option<&Hook>) -> Result<Vec<Span>, ops::Error
     }));
     spans.push(span("exact", "Custom", None));
     Ok(spans)
+}
+
+/// Does the hook have a range of its own, since its last failure or switch-off?
+fn has_own_span(spans: &[Span]) -> bool {
+    spans.iter().any(|span| matches!(span.key.as_str(), "streak" | "off"))
 }
 
 /// Parses and validates the form.
@@ -202,7 +213,7 @@ fn parse(
 }
 
 /// Starts the job of a preview and redirects to it.
-pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
+pub async fn begin(id: &str, mut form: RecoverForm, token: &str) -> Result<(), Error> {
     let request = request()?;
     let ctx = &request.ctx;
     request.respond(ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
@@ -220,7 +231,7 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
             return Ok(());
         }
     };
-    let job = match ops::jobs::begin(ctx, begin).await {
+    let job = match ops::jobs::begin_once(ctx, request.form_nonce(token), begin).await {
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         begun => request.respond(begun)?,
     };
@@ -237,22 +248,21 @@ async fn overlaps(request: &Request, job: JobId) -> Result<(), Error> {
 }
 
 /// A job with the name of its hook.
-async fn page_of(ctx: &OpCtx, job: Job) -> Result<JobPage, ops::Error> {
-    let hook = match job.scope.hook {
-        Some(hook) => Some(
-            ops::log::hook_names(ctx)
-                .await?
-                .remove(&hook)
-                .unwrap_or_else(|| DELETED_HOOK.to_owned()),
-        ),
-        None => None,
-    };
-    Ok(JobPage {
+fn page_of(
+    ctx: &OpCtx,
+    (job, results): (Job, JobResults),
+    names: &HashMap<HookId, String>,
+) -> JobPage {
+    let name = job.scope.hook.map(|hook| names.get(&hook).cloned());
+    JobPage {
+        has_hook: name.as_ref().is_some_and(Option::is_some),
+        hook: name.map(|name| name.unwrap_or_else(|| DELETED_HOOK.to_owned())),
         job,
-        hook,
+        results,
         may_change: ctx.may(Permission::DeliveriesReplay),
+        may_switch: ctx.may(Permission::HooksWrite),
         now: ctx.portal.clock().now(),
-    })
+    }
 }
 
 fn job_id(id: &str) -> Result<JobId, ops::Error> {
@@ -263,8 +273,9 @@ fn job_id(id: &str) -> Result<JobId, ops::Error> {
 pub async fn detail(id: &str) -> Result<JobPage, Error> {
     let request = request()?;
     let found = async {
-        let job = ops::jobs::find(&request.ctx, job_id(id)?).await?;
-        page_of(&request.ctx, job).await
+        let job = ops::jobs::find_with_results(&request.ctx, job_id(id)?).await?;
+        let names = ops::log::hook_names(&request.ctx).await?;
+        Ok(page_of(&request.ctx, job, &names))
     };
     let found = found.await;
     request.respond(found)
@@ -274,11 +285,10 @@ pub async fn detail(id: &str) -> Result<JobPage, Error> {
 pub async fn list(before: &str) -> Result<JobList, Error> {
     let request = request()?;
     let ctx = &request.ctx;
-    let page = request.respond(ops::jobs::page(ctx, before.parse().ok(), ROWS).await)?;
-    let mut jobs = Vec::new();
-    for job in page.items {
-        jobs.push(request.respond(page_of(ctx, job).await)?);
-    }
+    let page =
+        request.respond(ops::jobs::page_with_results(ctx, before.parse().ok(), ROWS).await)?;
+    let names = request.respond(ops::log::hook_names(ctx).await)?;
+    let jobs = page.items.into_iter().map(|job| page_of(ctx, job, &names)).collect();
     let older = page.next_cursor.map(|cursor| format!("/integration/jobs?before={cursor}"));
     Ok(JobList { jobs, older, now: ctx.portal.clock().now() })
 }

@@ -1,16 +1,18 @@
 //! The pages of the delivery log: parses the query of the URL, searches, and builds the links to
 //! other pages. Start at [`page`].
 
+mod read;
+
 use std::collections::HashMap;
 
+pub use self::read::{Asked, read};
 use super::found::{or_tombstone, parse_id};
 use crate::{
     domain::{
-        event::EventType,
-        id::{DeliveryId, HookId, first_at, time_of},
-        invalid::Invalid,
-        log::{AnswerGroup, LogQuery, Outcome},
+        id::{DeliveryId, HookId, time_of},
+        log::{LogQuery, Outcome},
         permission::{Permission, right},
+        time::Timestamp,
     },
     engine::store::log::{Place, Search},
     portal::{
@@ -20,21 +22,10 @@ use crate::{
     },
     view::{
         Error,
-        log::{HookName, Inbox, InboxHook, InboxPart, LogLinks, LogPage, LogRow},
+        log::{HookName, LogLinks, LogPage, LogRow, SavedView},
         words::deliveries::DELETED_HOOK,
     },
 };
-
-/// Deliveries on a page.
-const ROWS: u32 = 50;
-/// Maximum length of a search text, in bytes.
-const LONGEST_TEXT: usize = 200;
-
-/// A parsed query.
-pub struct Asked {
-    pub search: Search,
-    pub place: Place,
-}
 
 /// A page of the log of one hook, or of all hooks if `hook` is empty.
 pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
@@ -53,10 +44,27 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
         Err(errors) => page.errors = errors,
         Ok(mut asked) => {
             let found = request.respond(find(ctx, &mut asked, &query.text).await)?;
+            if query.text.is_empty() {
+                let offset = super::datetime::offset_ms(ctx, page.now);
+                let bars = ops::log::histogram(ctx, &asked.search, page.now, offset).await;
+                page.histogram = request.respond(bars)?;
+            }
+            page.searched = found.searched.and_then(|rows| i64::try_from(rows).ok());
+            page.views = request.respond(views(ctx).await)?;
             request.respond(fill(ctx, &mut page, &asked, found, &names).await)?;
         }
     }
     Ok(page)
+}
+
+/// The reader's saved views.
+async fn views(ctx: &OpCtx) -> Result<Vec<SavedView>, ops::Error> {
+    let all = ops::views::list(ctx).await?;
+    let shown = all.into_iter().map(|view| {
+        let id = view.id.to_string();
+        SavedView { id, name: view.name, query: view.query }
+    });
+    Ok(shown.collect())
 }
 
 /// The hook whose log is shown.
@@ -67,12 +75,12 @@ fn own_hook(id: &str, names: &HashMap<HookId, String>) -> Result<(HookId, String
 
 /// Paging back to the newest deliveries shows the complete newest page, not a partial one.
 async fn find(ctx: &OpCtx, asked: &mut Asked, text: &str) -> Result<LogFound, ops::Error> {
-    let found = ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await?;
+    let found = ops::log::page(ctx, &asked.search, text, asked.place, asked.rows).await?;
     if !matches!(asked.place, Place::After(_)) || found.is_more || found.looked.is_some() {
         return Ok(found);
     }
     asked.place = Place::Newest;
-    ops::log::page(ctx, &asked.search, text, asked.place, ROWS).await
+    ops::log::page(ctx, &asked.search, text, asked.place, asked.rows).await
 }
 
 /// The parts of a page that do not depend on the results.
@@ -132,7 +140,7 @@ async fn fill(
     if is_recoverable && is_settled && !found.rows.is_empty() {
         let search = Search { tests: Some(false), ..asked.search.clone() };
         page.matching = ops::log::count(ctx, &search).await?;
-        page.links.recover = Some(recover_address(page));
+        page.links.recover = Some(recover_address(page, &asked.search));
     }
     let name = |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| DELETED_HOOK.to_owned());
     page.rows = found
@@ -144,7 +152,7 @@ async fn fill(
 }
 
 /// The page that redelivers all matches of this search.
-fn recover_address(page: &LogPage) -> String {
+fn recover_address(page: &LogPage, search: &Search) -> String {
     let hook = page.hook.as_ref().map_or(page.query.hook.as_str(), |hook| hook.id.as_str());
     let path = if hook.is_empty() {
         "/integration/deliveries/recover".to_owned()
@@ -155,18 +163,20 @@ fn recover_address(page: &LogPage) -> String {
         Outcome::from_key(&page.query.state).map(|outcome| outcome.states).unwrap_or_default();
     let mut pairs: Vec<(&str, &str)> = states.iter().map(|state| (state.key(), "true")).collect();
     let query = &page.query;
+    let end = |at: Option<Timestamp>| at.map(Timestamp::rfc3339).unwrap_or_default();
+    let (from, to) = (end(search.from), end(search.to));
     pairs.extend([
         ("answer", query.answer.as_str()),
         ("event", &query.event),
         ("event_type", &query.event_type),
         ("since", "exact"),
-        ("from", &query.from),
-        ("to", &query.to),
+        ("from", &from),
+        ("to", &to),
     ]);
     crate::domain::address::address(&path, &pairs)
 }
 
-/// Links for keyset pagination, for continuing a search that hit its limit, and the event stream.
+/// Links for keyset pagination, for continuing a search that hit its limit, and whether this is the newest page.
 fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     let to = |before: &str, after: &str| page.query.at(before, after).address(&page.path);
     let before = |id: DeliveryId| to(&id.to_string(), "");
@@ -185,19 +195,8 @@ fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
         // The reader came from an older page.
         Place::After(_) => (first.filter(|_| found.is_more).map(after), last.map(before)),
     };
-    let stream = format!("{}/stream", page.path);
-    let is_live = newer.is_none() && page.query.text.is_empty();
-    LogLinks {
-        newest,
-        newer,
-        older,
-        further,
-        recover: None,
-        stream: is_live.then(|| {
-            let after = first.unwrap_or(DeliveryId(first_at(page.now)));
-            page.query.at("", &after.to_string()).address(&stream)
-        }),
-    }
+    let is_newest = newer.is_none();
+    LogLinks { newest, newer, older, further, recover: None, is_newest }
 }
 
 /// The query string of links to a delivery's page: that page links back to this list.
@@ -208,85 +207,4 @@ pub fn suffix(query: &LogQuery, is_of_all: bool) -> String {
         (true, true) => "?log=all".to_owned(),
         (true, false) => format!("{query}&log=all"),
     }
-}
-
-/// Parses a query. The returned query has times with their UTC offset.
-pub fn read(
-    ctx: &OpCtx,
-    mut query: LogQuery,
-    own: Option<HookId>,
-) -> (LogQuery, Result<Asked, Invalid>) {
-    let mut invalid = Invalid::default();
-    let mut search = Search { hook: own, ..Search::default() };
-    for text in [&mut query.event, &mut query.text, &mut query.hook] {
-        *text = text.trim().to_owned();
-    }
-    if own.is_some() {
-        query.hook.clear();
-    }
-    if !query.hook.is_empty() {
-        search.hook = query.hook.parse().ok();
-        invalid.add_unless(search.hook.is_some(), "hook", "Choose a hook from the list.");
-    }
-    if !query.event.is_empty() {
-        search.event = query.event.parse().ok();
-        invalid.add_unless(
-            search.event.is_some(),
-            "event",
-            "Enter a complete event ID: 36 characters.",
-        );
-    }
-    if !query.event_type.is_empty() {
-        search.event_type = EventType::from_key(&query.event_type);
-        invalid.add_unless(
-            search.event_type.is_some(),
-            "event_type",
-            "Choose an event type from the list.",
-        );
-    }
-    if let Some(outcome) = Outcome::from_key(&query.state) {
-        (search.states, search.tests) = (outcome.states.to_vec(), outcome.tests);
-    } else {
-        invalid.add_unless(query.state.is_empty(), "state", "Choose a status from the list.");
-    }
-    if !query.answer.is_empty() {
-        search.answer = AnswerGroup::from_key(&query.answer);
-        invalid.add_unless(search.answer.is_some(), "answer", "Choose a response from the list.");
-    }
-    invalid.add_unless(query.text.len() <= LONGEST_TEXT, "text", "Enter at most 200 characters.");
-    (search.from, search.to) =
-        super::datetime::range(ctx, (&mut query.from, &mut query.to), &query.zone, &mut invalid);
-    query.zone.clear();
-    let id = |text: &str| text.parse::<DeliveryId>().ok();
-    let place = match (id(&query.before), id(&query.after)) {
-        (Some(before), _) => Place::Before(before),
-        (None, Some(after)) => Place::After(after),
-        (None, None) => Place::Newest,
-    };
-    (query, invalid.or(Asked { search, place }))
-}
-
-/// Undelivered events by hook, the hook with most of them first.
-pub async fn inbox() -> Result<Inbox, Error> {
-    let request = request()?;
-    let ctx = &request.ctx;
-    let found = request.respond(ops::log::undelivered(ctx).await)?;
-    let names = request.respond(ops::log::hook_names(ctx).await)?;
-    let mut hooks: Vec<InboxHook> = Vec::new();
-    for part in found {
-        let id = part.hook.to_string();
-        let of = InboxPart { state: part.state, answer: part.answer, count: part.count };
-        match hooks.last_mut().filter(|hook| hook.id == id) {
-            Some(hook) => hook.parts.push(of),
-            None => {
-                let name = names.get(&part.hook).cloned().unwrap_or_default();
-                hooks.push(InboxHook { id, name, parts: vec![of], total: 0 });
-            }
-        }
-    }
-    for hook in &mut hooks {
-        hook.total = hook.parts.iter().map(|part| part.count).sum();
-    }
-    hooks.sort_by(|a, b| b.total.cmp(&a.total).then_with(|| a.id.cmp(&b.id)));
-    Ok(Inbox { hooks, may_replay: ctx.may(Permission::DeliveriesReplay) })
 }

@@ -5,19 +5,26 @@
 mod banner;
 pub mod datetime;
 pub mod deliveries;
+pub mod dismissals;
 pub mod editor;
 pub mod events;
+pub mod first_steps;
 mod found;
 pub mod hooks;
+pub mod inbox;
 pub mod jobs;
 pub mod log;
 pub mod preferences;
 pub mod redeliver;
+pub mod resume;
 mod returned;
+pub mod search;
 pub mod session;
 pub mod setup;
 pub mod status;
 pub mod test_send;
+pub mod try_now;
+pub mod views;
 
 use crate::{
     portal::{auth::session::FLASH, request::Request},

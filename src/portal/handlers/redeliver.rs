@@ -4,7 +4,13 @@ use std::collections::HashSet;
 
 use super::flash;
 use crate::{
-    domain::{delivery::Delivery, id::DeliveryId, permission::right},
+    domain::{
+        delivery::Delivery,
+        id::DeliveryId,
+        permission::right,
+        redelivery::{Act, Refusal},
+    },
+    engine::deliveries::Sent,
     portal::{
         ctx::OpCtx,
         ops,
@@ -48,6 +54,8 @@ async fn preview(ctx: &OpCtx, ids: &[String], back: &str) -> Result<Redelivery, 
     let mut redelivery = Redelivery {
         ids: Vec::new(),
         groups: Vec::new(),
+        again: 0,
+        now: 0,
         refused: Vec::new(),
         event: None,
         old_url: None,
@@ -74,9 +82,9 @@ async fn add(
 ) -> Result<(), ops::Error> {
     let hook = ops::deliveries::hook_of(ctx, &delivery).await?;
     let size = ops::events::size(ctx, delivery.event_id).await?;
-    let why_not = ops::deliveries::why_not(&delivery, hook.as_ref(), size);
-    let (Some(hook), None) = (hook, why_not) else {
-        let reason = why_not.map(words::Refusal::reason).unwrap_or_default();
+    let can = ops::deliveries::can(&delivery, hook.as_ref(), size);
+    let (Some(hook), Ok(act)) = (hook, can) else {
+        let reason = can.err().map(Refusal::reason).unwrap_or_default();
         match redelivery.refused.iter_mut().find(|(known, _)| known == reason) {
             Some((_, count)) => *count += 1,
             None => redelivery.refused.push((reason.to_owned(), 1)),
@@ -84,8 +92,12 @@ async fn add(
         return Ok(());
     };
     redelivery.ids.push(delivery.id.to_string());
+    match act {
+        Act::Redeliver => redelivery.again += 1,
+        Act::TryNow => redelivery.now += 1,
+    }
     let id = hook.id.to_string();
-    match redelivery.groups.iter_mut().find(|group| group.id == id) {
+    match redelivery.groups.iter_mut().find(|group| group.id == id && group.act == act) {
         Some(group) => group.count += 1,
         None => redelivery.groups.push(RedeliveryGroup {
             id,
@@ -93,6 +105,7 @@ async fn add(
             url: hook.callback_url,
             key_hint: hook.api_key_hint,
             enabled: hook.enabled,
+            act,
             count: 1,
         }),
     }
@@ -102,12 +115,12 @@ async fn add(
 /// Redelivers one delivery and redirects to its page.
 pub async fn one(id: &str) -> Result<(), Error> {
     let request = request()?;
-    let delivery = match parse(id) {
+    let sent = match parse(id) {
         Ok(id) => ops::deliveries::redeliver(&request.ctx, id).await,
         Err(error) => Err(error),
     };
-    let delivery = request.respond(delivery)?;
-    flash(&request, FlashKind::Done, words::redelivery_started(&delivery)).await;
+    let Sent { act, delivery } = request.respond(sent)?;
+    flash(&request, FlashKind::Done, words::accepted(act, &delivery)).await;
     redirect(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
     Ok(())
 }
@@ -120,7 +133,7 @@ pub async fn many(ids: &[String], back: &str) -> Result<(), Error> {
     for id in ids.iter().take(MOST) {
         let Ok(id) = parse(id) else { continue };
         match ops::deliveries::redeliver(&request.ctx, id).await {
-            Ok(delivery) => redelivered.add(&delivery),
+            Ok(Sent { act, delivery }) => redelivered.add(act, &delivery),
             // Redelivered by someone else or removed by retention since the preview.
             Err(ops::Error::Invalid(_) | ops::Error::NotFound(_)) => redelivered.refused += 1,
             Err(error) => return request.respond(Err(error)),

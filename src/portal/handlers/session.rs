@@ -22,12 +22,18 @@ pub async fn frame() -> Result<Frame, Error> {
         email: user.email.clone(),
         permissions: user.permissions(),
         theme: user.preferences.theme,
+        // A page is shown without the number rather than not at all.
+        undelivered: ops::log::count_undelivered(&request.ctx).await.unwrap_or_default(),
         banner: banner(&request.ctx),
     })
 }
 
+/// Removing it also renews the session: showing a page is use, a refresh in the background is not.
 pub async fn take_flash() -> Result<Option<Flash>, Error> {
     let request = request()?;
+    if request.is_refresh {
+        return Ok(None);
+    }
     // A session that cannot be read has no flash message.
     Ok(request.session.remove::<Flash>(FLASH).await.unwrap_or_default())
 }

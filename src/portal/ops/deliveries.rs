@@ -3,21 +3,23 @@
 use super::Error;
 use crate::{
     domain::{
+        acceptance::Acceptance,
         delivery::{Attempt, Delivery, State},
         hook::Hook,
         id::DeliveryId,
         page::Page,
         permission::{Permission, right},
+        redelivery::{Act, Refusal, possible},
     },
     engine::{
         self,
+        deliveries::Sent,
         store::{
             attempts, deliveries, hooks,
             log::{self, Place, Search},
         },
     },
     portal::ctx::OpCtx,
-    view::words::deliveries::Refusal,
 };
 
 /// A page of deliveries, newest first. The search scans a limited number of rows, so a page may be
@@ -43,10 +45,21 @@ pub async fn list(
 pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>), Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
     let mut conn = ctx.portal.store().read().await?;
-    let delivery =
+    let mut delivery =
         deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
     let attempts = attempts::of(&mut conn, &grant, id).await?;
+    if delivery.state == State::Held {
+        let hook = hooks::find(&mut conn, &grant, delivery.hook_id).await?;
+        delivery.reason = why_held(hook.as_ref()).or(delivery.reason);
+    }
     Ok((delivery, without_bodies(ctx, attempts)))
+}
+
+/// Why a hook holds its deliveries now. The stored reason is of the time when a delivery was put
+/// away: a paused hook may have been turned off since.
+fn why_held(hook: Option<&Hook>) -> Option<String> {
+    let acceptance = if hook?.enabled { Acceptance::Paused } else { Acceptance::Off };
+    acceptance.hold_reason().map(str::to_owned)
 }
 
 /// Removes the response bodies unless the actor has `payloads:read`: a receiver may echo the
@@ -79,21 +92,14 @@ pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Err
     Ok(attempts.into_iter().next_back().map(|attempt| attempt.url))
 }
 
-/// Why a delivery can't be redelivered now, for display. [`redeliver`] checks again. `size` is the
+/// What can be done with a delivery now, for display. [`redeliver`] decides again. `size` is the
 /// payload's; 0 means it was removed.
-pub fn why_not(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Option<Refusal> {
-    let Some(hook) = hook else { return Some(Refusal::HookDeleted) };
-    match delivery.state {
-        _ if delivery.is_test => Some(Refusal::Test),
-        _ if size == 0 => Some(Refusal::NoPayload),
-        State::Pending => Some(Refusal::Pending),
-        State::Held | State::Waiting if !hook.enabled => Some(Refusal::HookOff),
-        _ => None,
-    }
+pub fn can(delivery: &Delivery, hook: Option<&Hook>, size: usize) -> Result<Act, Refusal> {
+    possible(delivery, hook.map(|hook| hook.enabled), size > 0)
 }
 
 /// Redelivers a settled delivery to its hook's current URL, or sends a waiting or held one now.
-pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Delivery, Error> {
+pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Sent, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     let engine = &ctx.portal.dispatcher;
     Ok(engine::deliveries::redeliver(engine, grant, id, ctx.once.clone()).await?)

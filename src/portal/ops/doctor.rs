@@ -30,12 +30,34 @@ use crate::{
 /// Tolerated clock difference: one minute.
 const SKEWED_MS: i64 = 60_000;
 
+/// How a check ended. Only a problem makes the command fail: a script that runs it after an upgrade
+/// must not stop because of a warning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Ok,
+    Warning,
+    Problem,
+}
+
+impl Level {
+    /// A problem, unless it is well.
+    fn of(is_well: bool) -> Self {
+        if is_well { Self::Ok } else { Self::Problem }
+    }
+}
+
 /// The result of one check.
 pub struct Check {
     pub name: &'static str,
-    pub is_well: bool,
+    pub level: Level,
     /// What was found and, if it failed, what to do.
     pub words: String,
+}
+
+impl Check {
+    pub fn is_well(&self) -> bool {
+        self.level != Level::Problem
+    }
 }
 
 /// Runs all checks. Version, durability and schema of the database were already checked when it was
@@ -69,7 +91,7 @@ async fn database(store: &Store) -> Result<Check, Error> {
             );
         }
     }
-    Ok(Check { name: "database", is_well: true, words })
+    Ok(Check { name: "database", level: Level::Ok, words })
 }
 
 /// SQLite only: is there enough disk space, including the reserve?
@@ -91,7 +113,7 @@ fn disk(portal: &Portal) -> Option<Check> {
         ));
     }
     let is_well = (!is_missing || has_room) && percent(free, all) >= NEARLY_FULL_PERCENT;
-    Some(Check { name: "disk", is_well, words })
+    Some(Check { name: "disk", level: Level::of(is_well), words })
 }
 
 async fn people(conn: &mut Conn) -> Result<Check, Error> {
@@ -101,7 +123,9 @@ async fn people(conn: &mut Conn) -> Result<Check, Error> {
     } else {
         "No user can sign in. Start the server and open its set-up link."
     };
-    Ok(Check { name: "users", is_well: has_users, words: words.to_owned() })
+    // A new installation has none, and one that is used through the API needs none.
+    let level = if has_users { Level::Ok } else { Level::Warning };
+    Ok(Check { name: "users", level, words: words.to_owned() })
 }
 
 /// The portal itself opens the secrets and shows none of them, so `system:read` is enough.
@@ -123,7 +147,7 @@ async fn master_key(conn: &mut Conn, store: &Store) -> Result<Check, Error> {
             all.len()
         ),
     };
-    Ok(Check { name: "master key", is_well: sealed == 0, words })
+    Ok(Check { name: "master key", level: Level::of(sealed == 0), words })
 }
 
 /// `skew` is the difference between this machine's clock and the database's, in milliseconds.
@@ -136,7 +160,7 @@ fn clocks(skew: i64, nodes: &[claim::NodeStatus]) -> Check {
         nodes.iter().map(|node| node.skew_ms).chain([skew]).all(|skew| skew.abs() <= SKEWED_MS);
     let advice =
         if is_well { "" } else { " Deliveries are not affected. Correct the clock that differs." };
-    Check { name: "clock", is_well, words: format!("{words}{advice}") }
+    Check { name: "clock", level: Level::of(is_well), words: format!("{words}{advice}") }
 }
 
 fn balance_check(balance: &Balance) -> Check {
@@ -155,7 +179,7 @@ fn balance_check(balance: &Balance) -> Check {
             format!("Mismatch: {sum} is false. Keep a copy of the database and report this.")
         }
     };
-    Check { name: "balance", is_well, words }
+    Check { name: "balance", level: Level::of(is_well), words }
 }
 
 /// Every ready hook with a due delivery must make an attempt within its bound.
@@ -175,7 +199,7 @@ fn liveness(overdue: &[Overdue], now: Timestamp) -> Check {
             some.iter().map(about).collect::<Vec<_>>().join(" ")
         ),
     };
-    Check { name: "liveness", is_well: overdue.is_empty(), words }
+    Check { name: "liveness", level: Level::of(overdue.is_empty()), words }
 }
 
 /// Whether an acknowledged event survives the loss of this PostgreSQL server.
@@ -205,7 +229,7 @@ fn replication(found: &Replication) -> Check {
     let words = format!(
         "{kept} (synchronous_commit = {synchronous_commit}, synchronous_standby_names = {named})."
     );
-    Check { name: "replication", is_well: true, words }
+    Check { name: "replication", level: Level::Ok, words }
 }
 
 #[cfg(test)]

@@ -2,13 +2,20 @@
 
 mod validate;
 
+use std::time::Duration;
+
 use validate::validate_patch;
 pub(super) use validate::validate_url;
 
-use super::{Error, error::Tombstone, overview::Statuses};
+use super::{
+    Error,
+    error::Tombstone,
+    once::{self, Action, Identified, Outcome},
+    overview::Statuses,
+};
 use crate::{
     domain::{
-        hook::{Hook, HookForm, HookPatch, Tuning, parse_api_key, parse_event_type, parse_name},
+        hook::{ApiKey, Hook, HookForm, HookPatch, Tuning, parse_event_type, parse_name},
         hook_query::HookQuery,
         id::HookId,
         invalid::Invalid,
@@ -87,6 +94,13 @@ pub async fn find_to_change(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
     find(ctx, id).await
 }
 
+/// The version of a hook that is about to be changed. Requires only `hooks:write`.
+pub async fn version(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
+    let grant = ctx.require(right::HooksWrite)?;
+    let hook = hooks::find(&mut ctx.portal.store().read().await?, &grant, id).await?;
+    Ok(hook.ok_or(Error::NotFound("hook"))?.version)
+}
+
 /// Number of deliveries that deleting this hook would cancel.
 pub async fn open_deliveries(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
     let grant = ctx.require(right::HooksWrite)?;
@@ -100,6 +114,48 @@ pub async fn create(
     tested: Option<String>,
 ) -> Result<Created, Error> {
     insert(ctx, form, tuning::parse(&form.tuning), tested).await
+}
+
+/// A form with the same values that comes within this time is the same form again.
+const REPEAT_WINDOW: Duration = Duration::from_secs(600);
+
+impl Identified for Created {
+    fn id(&self) -> impl std::fmt::Display {
+        self.hook.id
+    }
+}
+
+/// Creates a hook from a form whose button may be pressed twice, or that is sent once more after
+/// going back. Returns the hook, and whether this request created it: the same values again lead to
+/// the hook that they created minutes ago, while it exists.
+pub async fn create_once(
+    ctx: &OpCtx,
+    form: &HookForm,
+    tested: Option<String>,
+) -> Result<(Hook, bool), Error> {
+    ctx.require(right::HooksWrite)?;
+    // A plain struct of strings: serialising it cannot fail. Only a hash of it is stored.
+    let action = Action::new(ctx, "hooks/create", &serde_json::to_vec(form).unwrap_or_default());
+    loop {
+        let (form, tested) = (form.clone(), tested.clone());
+        let made = once::act(ctx, &action, |ctx| async move { create(&ctx, &form, tested).await });
+        let id = match made.await? {
+            Outcome::Now(Created { hook, .. }) => return Ok((hook, true)),
+            Outcome::Before(id) => id,
+        };
+        let hook = match id.parse() {
+            Ok(hook) => find(ctx, hook).await,
+            Err(_) => Err(Error::NotFound("hook")),
+        };
+        match hook {
+            Ok(hook) if hook.created_at.after(REPEAT_WINDOW) > ctx.portal.clock().now() => {
+                return Ok((hook, false));
+            }
+            // Deleted, or so old that the same values are meant to be another hook.
+            Ok(_) | Err(Error::NotFound(_)) => once::forget(ctx, &action, &id).await?,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Creates a hook with delivery settings that were already parsed.
@@ -122,7 +178,7 @@ async fn insert(
     let name = invalid.take(parse_name(&form.name));
     let event_type = invalid.take(parse_event_type(&form.event_type));
     let endpoint = invalid.take(validate_url(&ctx.portal, &form.callback_url).await);
-    let api_key = invalid.take(parse_api_key(&form.api_key));
+    let api_key = invalid.take(ApiKey::parse(&form.api_key));
     let tuning = invalid.take(tuning);
     if let (Some(tuning), Some(event_type)) = (&tuning, event_type) {
         invalid.take(tuning.validate(&catalogue::ordering_fields(event_type)));
@@ -188,8 +244,13 @@ pub async fn set_enabled_many(
 
 /// Deletes a hook: its open deliveries are cancelled, its delivered ones stay on record.
 pub async fn delete(ctx: &OpCtx, id: HookId) -> Result<Hook, Error> {
+    delete_at(ctx, id, None).await
+}
+
+/// Deletes a hook that is still at this version. `None`: at any.
+pub async fn delete_at(ctx: &OpCtx, id: HookId, version: Option<i64>) -> Result<Hook, Error> {
     let grant = ctx.require(right::HooksWrite)?;
-    Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id).await?)
+    Ok(engine::hooks::delete(&ctx.portal.dispatcher, grant, id, version).await?)
 }
 
 /// A hook's secrets. Requires `secrets:reveal` and is recorded in the audit log.

@@ -1,19 +1,23 @@
 //! Jobs: bulk redelivery with a preview, a rate limit, pause and cancel.
 
-use super::Error;
+use super::{
+    Error,
+    once::{self, Action, Identified, Outcome},
+};
 use crate::{
     domain::{
         health::Health,
         hook::Hook,
         id::{HookId, JobId},
         job::{Count, Job, JobState, Spread},
+        job_results::JobResults,
         page::Page,
         permission::right,
         time::Timestamp,
     },
     engine::{
         jobs,
-        store::{self, audit, health, hooks},
+        store::{self, audit, health, hooks, job_results},
     },
     portal::ctx::OpCtx,
 };
@@ -38,11 +42,62 @@ pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     Ok(jobs::begin(&ctx.portal.dispatcher, grant, begin, ctx.once.clone()).await?)
 }
 
+impl Identified for Job {
+    fn id(&self) -> impl std::fmt::Display {
+        self.id
+    }
+}
+
+/// The same from a form whose button may be pressed twice: with the form's nonce, one job begins,
+/// and the second request gets that one.
+pub async fn begin_once(
+    ctx: &OpCtx,
+    nonce: Option<String>,
+    begin_with: Begin,
+) -> Result<Job, Error> {
+    ctx.require(right::DeliveriesReplay)?;
+    let Some(nonce) = nonce else { return begin(ctx, begin_with).await };
+    let action = Action::new(ctx, "jobs/begin", nonce.as_bytes());
+    let begun = once::act(ctx, &action, move |ctx| async move { begin(&ctx, begin_with).await });
+    match begun.await? {
+        Outcome::Now(job) => Ok(job),
+        Outcome::Before(job) => find(ctx, job.parse().map_err(|_| Error::NotFound("job"))?).await,
+    }
+}
+
 pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
     store::jobs::find(&mut ctx.portal.store().read().await?, &grant, id)
         .await?
         .ok_or(Error::NotFound("job"))
+}
+
+/// A job with what became of the deliveries that it redelivered. Also for those who may only
+/// redeliver: it is their job.
+pub async fn with_results(ctx: &OpCtx, job: Job) -> Result<(Job, JobResults), Error> {
+    let mut conn = ctx.portal.store().read().await?;
+    let results = match ctx.require(right::DeliveriesRead) {
+        Ok(grant) => job_results::of(&mut conn, &grant, &job).await?,
+        Err(_) => {
+            let grant = ctx.require(right::DeliveriesReplay)?;
+            job_results::of(&mut conn, &grant, &job).await?
+        }
+    };
+    Ok((job, results))
+}
+
+/// A page of jobs with their results, newest first.
+pub async fn page_with_results(
+    ctx: &OpCtx,
+    cursor: Option<JobId>,
+    limit: u32,
+) -> Result<Page<(Job, JobResults)>, Error> {
+    let Page { items, next_cursor } = page(ctx, cursor, limit).await?;
+    let mut jobs = Vec::with_capacity(items.len());
+    for job in items {
+        jobs.push(with_results(ctx, job).await?);
+    }
+    Ok(Page { items: jobs, next_cursor })
 }
 
 /// A page of jobs, newest first.
@@ -100,4 +155,9 @@ pub async fn update(
 ) -> Result<Job, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(jobs::update(&ctx.portal.dispatcher, grant, id, state, per_second).await?)
+}
+
+/// A job with what became of its deliveries.
+pub async fn find_with_results(ctx: &OpCtx, id: JobId) -> Result<(Job, JobResults), Error> {
+    with_results(ctx, find(ctx, id).await?).await
 }

@@ -1,16 +1,21 @@
 //! Searching the delivery log: by filters, and by text in payloads.
 
+pub mod export;
+pub(super) mod folded;
 mod text;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::Error;
 use crate::{
     domain::{
         busy::Busy,
         delivery::Delivery,
+        histogram::Histogram,
+        hook::Hook,
         id::{DeliveryId, HookId},
         permission::right,
+        time::Timestamp,
         words::MANY,
     },
     engine::store::{
@@ -20,6 +25,10 @@ use crate::{
     portal::ctx::OpCtx,
 };
 
+/// Undelivered events are counted up to here for the navigation.
+pub const MOST_UNDELIVERED: i64 = 1_000;
+/// Time to live of that number.
+const FRESH: Duration = Duration::from_millis(900);
 /// `Retry-After` in seconds for a user with too many waiting searches.
 const RETRY_SEARCH: u64 = 5;
 
@@ -30,6 +39,8 @@ pub struct LogFound {
     pub is_more: bool,
     /// Where the scan stopped because of its limit, if the page is incomplete.
     pub looked: Option<DeliveryId>,
+    /// How many deliveries a search in payloads read.
+    pub searched: Option<usize>,
 }
 
 /// A page of the log. A non-empty `text` is searched in payloads and requires `payloads:read`.
@@ -58,7 +69,12 @@ pub async fn page(
     let mut rows = nearest_first(found.rows, place);
     let is_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
-    Ok(LogFound { rows: nearest_first(rows, place), is_more, looked: found.scanned_to })
+    Ok(LogFound {
+        rows: nearest_first(rows, place),
+        is_more,
+        looked: found.scanned_to,
+        searched: None,
+    })
 }
 
 /// Converts between newest first and nearest to the page's start first. Only a page `After` a
@@ -76,6 +92,18 @@ pub async fn count(ctx: &OpCtx, search: &Search) -> Result<Option<i64>, Error> {
     Ok(log::count_up_to(&mut ctx.portal.store().read().await?, &grant, search, MANY + 1).await?)
 }
 
+/// The matches of a search over time. `offset_ms` is the reader's distance to UTC.
+pub async fn histogram(
+    ctx: &OpCtx,
+    search: &Search,
+    now: Timestamp,
+    offset_ms: i64,
+) -> Result<Option<Histogram>, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    Ok(log::histogram(&mut conn, &grant, search, now, offset_ms).await?)
+}
+
 /// Names of all existing hooks.
 pub async fn hook_names(ctx: &OpCtx) -> Result<HashMap<HookId, String>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
@@ -83,7 +111,31 @@ pub async fn hook_names(ctx: &OpCtx) -> Result<HashMap<HookId, String>, Error> {
     Ok(all.into_iter().map(|hook| (hook.id, hook.name)).collect())
 }
 
-/// Failed or skipped deliveries that were not redelivered, per hook.
+/// All existing hooks, by id.
+pub async fn hooks(ctx: &OpCtx) -> Result<HashMap<HookId, Hook>, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let all = hooks::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    Ok(all.into_iter().map(|hook| (hook.id, hook)).collect())
+}
+
+/// The number of undelivered events of all hooks, up to [`MOST_UNDELIVERED`]; `None` without the
+/// permission. Every page shows it, so it is cached for [`FRESH`].
+pub async fn count_undelivered(ctx: &OpCtx) -> Result<Option<i64>, Error> {
+    let Ok(grant) = ctx.require(right::DeliveriesRead) else { return Ok(None) };
+    let mut last = ctx.portal.undelivered.lock().await;
+    if let Some((read, count)) = *last
+        && read.elapsed() < FRESH
+    {
+        return Ok(Some(count));
+    }
+    let mut conn = ctx.portal.store().read().await?;
+    let count = log::count_undelivered(&mut conn, &grant, MOST_UNDELIVERED).await?;
+    let count = count.min(MOST_UNDELIVERED);
+    *last = Some((ctx.portal.clock().stopwatch(), count));
+    Ok(Some(count))
+}
+
+/// Undelivered events, per hook and cause.
 pub async fn undelivered(ctx: &OpCtx) -> Result<Vec<log::Undelivered>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
     Ok(log::undelivered(&mut ctx.portal.store().read().await?, &grant).await?)

@@ -3,7 +3,12 @@
 
 use std::cmp::Ordering;
 
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+use super::log::folded::fold;
+
+/// A text without case and accents, to search in and to search for.
+pub fn folded(text: &str) -> String {
+    fold(text.chars(), false)
+}
 
 /// By what a name is sorted: its folded text in pieces, numbers by value. `Hook 9` is before
 /// `Hook 10`.
@@ -55,43 +60,6 @@ impl NameKey {
         }
         Self(pieces)
     }
-}
-
-/// A text without case and accents, to search in and to search for.
-pub fn folded(text: &str) -> String {
-    let bare = text.nfkd().filter(|letter| !is_accent(*letter)).flat_map(char::to_lowercase);
-    let mut folded = String::with_capacity(text.len());
-    for letter in bare {
-        match plain(letter) {
-            Some(plain) => folded.push_str(plain),
-            None => folded.push(letter),
-        }
-    }
-    folded
-}
-
-/// The accents of the alphabets. Marks of other scripts are letters: without them another word is
-/// left.
-fn is_accent(letter: char) -> bool {
-    is_combining_mark(letter) && matches!(letter, '\u{300}'..='\u{36f}')
-}
-
-/// Letters that people type without their stroke or as two letters, and that Unicode does not
-/// decompose.
-fn plain(letter: char) -> Option<&'static str> {
-    Some(match letter {
-        'ß' => "ss",
-        'æ' => "ae",
-        'œ' => "oe",
-        'ø' => "o",
-        'đ' | 'ð' => "d",
-        'ł' => "l",
-        'ħ' => "h",
-        'ŧ' => "t",
-        'þ' => "th",
-        'ı' => "i",
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -3,13 +3,20 @@
 use super::Error;
 use crate::{
     domain::{id::HookId, permission::right},
-    engine::{self, store::forward::Forward},
+    engine::{
+        self,
+        store::{forward::Forward, health},
+    },
     portal::ctx::OpCtx,
 };
 
-/// Sends a hook's waiting deliveries now, rate-limited, and probes a paused hook at once.
-pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<Forward, Error> {
+/// Sends a hook's waiting deliveries now, rate-limited, and probes a paused hook at once. Returns
+/// also whether it was paused.
+pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<(Forward, bool), Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
+    let all = health::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    let was_paused = all.get(&id).is_some_and(|health| health.paused.is_some());
     let engine = &ctx.portal.dispatcher;
-    Ok(engine::deliveries::try_now(engine, grant, id, ctx.once.clone()).await?)
+    let forward = engine::deliveries::try_now(engine, grant, id, ctx.once.clone()).await?;
+    Ok((forward, was_paused))
 }

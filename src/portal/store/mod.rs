@@ -7,6 +7,7 @@ pub mod sessions;
 pub mod setup;
 pub mod tokens;
 pub mod users;
+pub mod views;
 
 use crate::engine::store::expired::Expiring;
 

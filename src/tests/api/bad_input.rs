@@ -39,6 +39,67 @@ async fn the_response_to_a_large_invalid_request_is_small() {
     }
 }
 
+/// Not "expected value at line 1 column 1" about bytes that are no text.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_in_another_encoding_is_refused_with_the_reason() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let token = app.full_token().await;
+    let event =
+        format!(r#"{{"type":"work_item.closed","data":{}}}"#, sample(EventType::WorkItemClosed));
+    let post = async |path: &str, headers: &[(&str, &str)]| {
+        let mut request = app.request("POST", &format!("/api/v1{path}")).bearer_auth(&token);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body(event.clone()).send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
+    };
+    const KEY: (&str, &str) = ("idempotency-key", "key");
+    for path in ["/events", "/hooks"] {
+        for other in
+            [("content-encoding", "gzip"), ("content-type", "application/json; charset=utf-16")]
+        {
+            for headers in [&[other][..], &[other, KEY]] {
+                let (status, problem) = post(path, headers).await;
+                assert_eq!(status, 415, "{path} {headers:?}: {problem}");
+                assert_eq!(fields(&problem)[0].to_ascii_lowercase(), other.0);
+            }
+        }
+    }
+    let good =
+        [("content-encoding", "identity"), ("content-type", "application/json;charset=\"UTF-8\"")];
+    assert_eq!(post("/events", &good).await.0, 202);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_syntax_error_is_said_in_words_and_quotes_nothing_of_the_payload() {
+    let app = TestApp::start(TestDb::sqlite()).await;
+    let token = app.full_token().await;
+    let rows = [
+        (
+            "/events",
+            r#"{"type" "work_item.closed"}"#,
+            "a colon is missing after the name of a field (line 1, column 9)",
+        ),
+        ("/events", "[{\n\"type\": CANARY}]", "a value is missing or not valid (line 2, column 9)"),
+        ("/hooks", r#"{"name": "CANARY" "x"}"#, "a comma or } is missing (line 1, column 19)"),
+        ("/events", r#""CANARY""#, "must be an object with \"type\" and \"data\""),
+        (
+            "/events",
+            r#"{"type":"work_item.closed","type":1,"data":{}}"#,
+            "the field \"type\" appears twice",
+        ),
+        ("/hooks", r#"{"name":"CANARY","name":"b"}"#, "the field \"name\" appears twice"),
+    ];
+    for (path, body, words) in rows {
+        let (_, problem) = app.api_raw(&token, path, body).await;
+        let text = problem.to_string();
+        assert!(problem["detail"].as_str().unwrap().contains(words), "{problem}");
+        assert!(!text.contains("CANARY") && !text.contains("expected"), "{problem}");
+    }
+}
+
 fn fields(problem: &Value) -> Vec<&str> {
     let errors = problem["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
     errors.iter().map(|error| error["field"].as_str().unwrap()).collect()

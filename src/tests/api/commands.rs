@@ -202,7 +202,8 @@ async fn every_command_on_the_database_refuses_another_master_key() {
     succeed(&settings, &["migrate"], "");
     let output = run(&settings, &["doctor"], "");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.code() == Some(1) && said.contains("PROBLEM  users"), "{said}");
+    // A new installation is well: a script that checks it must not stop here.
+    assert!(output.status.success() && said.contains("WARNING  users"), "{said}");
     std::fs::write(settings.data_dir.join("master.key"), "another key that is also long enough")
         .unwrap();
     let user =

@@ -56,12 +56,16 @@ async fn an_idempotency_key_over_http(db: TestDb) {
             .header("Idempotency-Key", key);
         let answer = request.body(body).send().await.unwrap();
         let status = answer.status().as_u16();
-        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap())
+        let replayed = answer.headers().get("idempotency-replayed").is_some_and(|it| it == "true");
+        (status, serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap(), replayed)
     };
     let first = post("key-1", event(EventType::WorkItemClosed)).await;
-    assert_eq!(first.0, 202);
-    assert_eq!(post("key-1", event(EventType::WorkItemClosed)).await, first);
-    let (status, problem) = post("key-1", event(EventType::OutboundCallInitiated)).await;
+    assert_eq!((first.0, first.2), (202, false));
+    let again = post("key-1", event(EventType::WorkItemClosed)).await;
+    assert_eq!((again.0, &again.1, again.2), (202, &first.1, true));
+    let batch = || format!("[{}]", event(EventType::WorkItemClosed));
+    assert!(!post("batch", batch()).await.2 && post("batch", batch()).await.2);
+    let (status, problem, _) = post("key-1", event(EventType::OutboundCallInitiated)).await;
     assert_eq!((status, problem["errors"][0]["field"].as_str()), (422, Some("Idempotency-Key")));
     assert_ne!(post("key-2", event(EventType::WorkItemClosed)).await.1["id"], first.1["id"]);
     assert_eq!(post(&"k".repeat(256), event(EventType::WorkItemClosed)).await.0, 422);

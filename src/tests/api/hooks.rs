@@ -1,6 +1,6 @@
 //! Hooks over HTTP.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use service_hooks::domain::event::EventType;
 
 use crate::support::{
@@ -13,6 +13,7 @@ use crate::support::{
 on_both!(
     a_hook_is_created_changed_and_deleted,
     a_stale_version_is_a_conflict,
+    a_stale_entity_tag_fails_the_precondition,
     another_host_requires_the_key_again,
     a_test_is_sent_whether_the_hook_is_on_or_off,
     tests_of_a_hook_are_rate_limited,
@@ -75,6 +76,54 @@ async fn a_stale_version_is_a_conflict(db: TestDb) {
         .filter(|(status, _)| *status == 200)
         .count();
     assert_eq!(won, 1);
+}
+
+/// What HTTP has for the same: `ETag` and `If-Match`.
+async fn a_stale_entity_tag_fails_the_precondition(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let token = app.full_token().await;
+    let body = json!({"name": "a", "event_type": "work_item.closed",
+        "callback_url": "https://example.com/", "api_key": "k"});
+    let send = async |method: &str, path: &str, tag: Option<&str>, body: &Value| {
+        let mut request = app.request(method, &format!("/api/v1{path}")).bearer_auth(&token);
+        if let Some(tag) = tag {
+            request = request.header("if-match", tag);
+        }
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let tag = answer.headers().get("etag").map(|tag| tag.to_str().unwrap().to_owned());
+        let (status, text) = (answer.status().as_u16(), answer.text().await.unwrap());
+        (status, tag, serde_json::from_str::<Value>(&text).unwrap_or_default())
+    };
+    let (status, tag, made) = send("POST", "/hooks", None, &body).await;
+    assert_eq!((status, tag.as_deref()), (201, Some("\"1\"")));
+    let path = format!("/hooks/{}", made["id"].as_str().unwrap());
+    let rename = |name: &str| json!({"name": name});
+    let (status, tag, _) = send("PATCH", &path, Some("\"7\", \"1\""), &rename("b")).await;
+    assert_eq!((status, tag.as_deref()), (200, Some("\"2\"")));
+    for stale in ["\"1\"", "W/\"2\"", "2", "\"x\", \"3\""] {
+        let (status, _, problem) = send("PATCH", &path, Some(stale), &rename("c")).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (412, &json!("If-Match")), "{stale}");
+        assert_eq!(send("DELETE", &path, Some(stale), &json!({})).await.0, 412, "{stale}");
+    }
+    let (status, tag, hook) = send("GET", &path, None, &json!({})).await;
+    assert_eq!((status, tag.as_deref(), &hook["name"]), (200, Some("\"2\""), &json!("b")));
+    // Both conditions count.
+    let both = json!({"name": "c", "version": 1});
+    assert_eq!(send("PATCH", &path, Some("\"2\""), &both).await.0, 409);
+    assert_eq!(send("PATCH", &path, Some("*"), &rename("c")).await.0, 200);
+    // Ten concurrent changes of one version: one succeeds, the others are told so.
+    let tag = "\"3\"";
+    let race = (0..10).map(|number| {
+        let body = rename(&number.to_string());
+        let send = &send;
+        let path = &path;
+        async move { send("PATCH", path, Some(tag), &body).await.0 }
+    });
+    let mut statuses = futures::future::join_all(race).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200], vec![412; 9]].concat());
+    assert_eq!(send("DELETE", &path, Some("\"4\""), &json!({})).await.0, 204);
+    assert_eq!(send("DELETE", &path, Some("\"4\""), &json!({})).await.0, 404);
 }
 
 async fn another_host_requires_the_key_again(db: TestDb) {

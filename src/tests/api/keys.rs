@@ -10,7 +10,7 @@ use axum::{
 use futures::future::join_all;
 use serde_json::{Value, json};
 use service_hooks::{
-    domain::event::EventType,
+    domain::{event::EventType, time::Timestamp},
     engine::store::{
         Error,
         once::{self, Claim, KeyedRequest},
@@ -79,6 +79,19 @@ impl Scene {
         let (status, page) = self.app.api(&self.token, "GET", path, None).await;
         assert_eq!(status, 200, "{page}");
         page["items"].as_array().unwrap().clone()
+    }
+
+    /// Until when the only key in progress is held.
+    async fn held_until(&self) -> Timestamp {
+        const SQL: &str = "SELECT held_until FROM idempotency WHERE sealed IS NULL";
+        let url = self.app.db.settings().database_url;
+        if url.starts_with("postgres") {
+            let mut conn = sqlx::PgConnection::connect(&url).await.unwrap();
+            sqlx::query_scalar(SQL).fetch_one(&mut conn).await.unwrap()
+        } else {
+            let mut conn = sqlx::SqliteConnection::connect(&url).await.unwrap();
+            sqlx::query_scalar(SQL).fetch_one(&mut conn).await.unwrap()
+        }
     }
 
     /// Changes the rows of keys to a state that a crash would leave.
@@ -180,6 +193,13 @@ async fn a_concurrent_request_with_the_same_key_gets_a_conflict(db: TestDb) {
     scene.receiver.reply([Reply::held()]);
     let (body, second) = (json!({}), async {
         scene.receiver.wait_for(1).await;
+        // Should the process die now, its key is free again after seconds. While it lives, it keeps
+        // the key for as long as it needs.
+        let held = scene.held_until().await;
+        let now = scene.app.running.portal.clock().now();
+        assert!(held <= now.after(Duration::from_secs(15)), "it is held until {held:?} at {now:?}");
+        eventually("the key is kept", async || (scene.held_until().await > held).then_some(()))
+            .await;
         let answer = scene.post(&path, "test", &json!({})).await;
         scene.receiver.release();
         answer

@@ -143,6 +143,7 @@ async fn the_log_is_short_after_normal_use(db: TestDb) {
         "/healthz",
         "/readyz",
         "/favicon.svg",
+        "/icons.svg",
         "/robots.txt",
         "/integration/events/schemas.zip",
     ] {

@@ -3,6 +3,7 @@
 mod bad_input;
 mod commands;
 mod deliveries;
+mod demo;
 mod description;
 mod disconnects;
 mod events;

@@ -9,7 +9,11 @@ use service_hooks::{
         event::EventType,
         permission::{Actor, right},
     },
-    engine::{delivery::resolver::SystemLookup, dispatcher::Config, store::health},
+    engine::{
+        delivery::resolver::{Lookup, SystemLookup},
+        dispatcher::Config,
+        store::health,
+    },
 };
 
 use crate::support::{
@@ -137,6 +141,25 @@ async fn a_new_name_is_resolved_at_once_by_a_test_and_soon_by_deliveries() {
     server.set("new.example.net", NameAnswer::Code(NXDOMAIN));
     assert_eq!(test(&app, &token, &id).await["class"], "dns");
     app.assert_balanced().await;
+}
+
+/// Deliveries to other receivers must not wait for the name server because of a test.
+#[tokio::test]
+async fn a_fresh_lookup_of_one_name_keeps_the_cached_answers_for_others() {
+    let server = NameServer::start().await;
+    let lookup = SystemLookup::with_name_server(server.address).unwrap();
+    server.set("one.example.net", LOOPBACK);
+    server.set("other.example.net", LOOPBACK);
+    for name in ["one.example.net", "other.example.net"] {
+        lookup.lookup(name, false).await.unwrap();
+    }
+    server.set("one.example.net", NameAnswer::Address([127, 0, 0, 2]));
+    let fresh = lookup.lookup("one.example.net", true).await.unwrap();
+    let cached = lookup.lookup("one.example.net", false).await.unwrap();
+    assert_eq!(cached.addresses, fresh.addresses, "the newer answer replaces the cached one");
+    let asked = server.asked();
+    lookup.lookup("other.example.net", false).await.unwrap();
+    assert_eq!(server.asked(), asked, "the other name is still cached");
 }
 
 async fn a_failure_of_our_name_server_does_not_count_against_the_receiver(db: TestDb) {

@@ -69,7 +69,7 @@ async fn a_wrong_key_is_rejected_and_no_key_is_created(db: TestDb) {
     let found = store_hooks::reveal(&mut conn, &grant(right::SecretsReveal), &store.vault, made.id)
         .await
         .unwrap();
-    assert_eq!(found.api_key, secrets().api_key);
+    assert!(found.api_key == secrets().api_key);
 }
 
 /// The first node that opens a database sets the key for all nodes, before any hook exists.

@@ -129,7 +129,7 @@ async fn only_sleeping_lanes_are_reported(db: TestDb) {
     let ctx = OpCtx::portal_itself(Portal::new(engine.clone(), settings.clone()));
     let checks = ops::doctor::examine(&ctx).await.unwrap();
     let liveness = checks.iter().find(|check| check.name == "liveness").unwrap();
-    assert!(!liveness.is_well && liveness.words.contains(&sleeping.id), "{}", liveness.words);
+    assert!(!liveness.is_well() && liveness.words.contains(&sleeping.id), "{}", liveness.words);
     engine.shutdown().await;
     // With a server all of it is delivered, and no lane sleeps.
     let app = TestApp::start_with(db, db::config(settings)).await;

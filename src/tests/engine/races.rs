@@ -85,6 +85,7 @@ async fn a_delivery_that_another_node_redelivers_is_not_deleted() {
                         &grant(right::DeliveriesReplay),
                         delivery,
                         hook,
+                        None,
                         again.now(),
                     )
                     .await?;

@@ -24,9 +24,9 @@ async fn a_redelivery_after_a_success_is_never_called_a_failure(db: TestDb) {
     assert_eq!(location(&sent), own);
     let read = words(&page(&browser, &own).await);
     for said in [
-        "The hook is off. The event is held until the hook is turned on.",
+        "Redelivery queued. The hook is off: the event is held until the hook is turned on.",
         "Held after 1 attempt: the hook is off.",
-        "You can't redeliver this yet. The hook is off. Turn it on to send the event.",
+        "The hook is off. Turn it on to send the event.",
     ] {
         assert!(read.contains(said), "{said}: {read}");
     }

@@ -47,7 +47,7 @@ async fn a_stream_ends_when_its_user_signs_out(db: TestDb) {
     let (receiver, token) = (Receiver::start().await, app.full_token().await);
     app.hook(&token, EventType::WorkItemClosed, &receiver).await;
     let browser = app.browser(Role::Administrator).await;
-    let mut stream = browser.get("/integration/deliveries/stream").await;
+    let mut stream = browser.get("/live").await;
     assert_eq!(stream.status(), StatusCode::OK);
     browser.post(SIGN_OUT, &[]).await;
     while stream.chunk().await.unwrap().is_some() {}

@@ -287,6 +287,11 @@ async fn unsaved_values_are_tested_without_saving(db: TestDb) {
             && page.contains("uses the signing secret from your test"),
         "{page}"
     );
+    // A draft that is gone may have had a test, or not.
+    let mut lost = form(&url, "another-key");
+    lost.extend([("draft", "0193a1b2-0000-7000-8000-000000000000"), ("name", "lost")]);
+    let (_, _, page) = submit(&browser, CREATE, &lost).await;
+    assert!(page.contains("If you tested it before") && !page.contains("expired"), "{page}");
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     let came = receiver.wait_for(3).await;
     assert!(

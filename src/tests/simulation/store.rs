@@ -12,7 +12,7 @@ use service_hooks::{
         delivery::{Answer, State},
         event::EventType,
         health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
-        hook::{Hook, Tuning},
+        hook::{ApiKey, Hook, Tuning},
         id::{DeliveryId, EventId, HookId},
         time::Timestamp,
     },
@@ -142,7 +142,8 @@ fn target(hook: usize, enabled: bool, tuning: Tuning, version: u64) -> Arc<Targe
         updated_at: Timestamp(0),
         version: i64::try_from(version).unwrap(),
     };
-    let secrets = Secrets { api_key: "key".into(), signing_secret: signing::new_secret() };
+    let secrets =
+        Secrets { api_key: ApiKey::parse("key").unwrap(), signing_secret: signing::new_secret() };
     Arc::new(Target::new(hook, &secrets).unwrap())
 }
 

@@ -12,7 +12,7 @@ mod writer;
 use service_hooks::{
     domain::{
         event::EventType,
-        hook::Hook,
+        hook::{ApiKey, Hook},
         id::HookId,
         permission::{Actor, Grant, Right, right},
         time::Timestamp,
@@ -45,7 +45,7 @@ pub fn hook(event_type: EventType, enabled: bool) -> Hook {
 }
 
 pub fn secrets() -> Secrets {
-    Secrets { api_key: "CANARY-key".into(), signing_secret: "whsec_CANARY".into() }
+    Secrets { api_key: ApiKey::parse("CANARY-key").unwrap(), signing_secret: "whsec_CANARY".into() }
 }
 
 /// Writes with the store's own writer.

@@ -1,6 +1,7 @@
 //! Tests of the code rules: the length of files, functions and lines, the module comment, and the
 //! imports.
 
+mod colours;
 mod graph;
 mod imports;
 mod table;

@@ -62,12 +62,17 @@ pub const MAY_IMPORT: &[(&str, &[&str])] = &[
         ],
     ),
     ("engine/deliveries", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
+    ("engine/dismissals", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
     ("engine/jobs", &["domain", "engine::dispatcher", "engine::error", "engine::store"]),
     ("engine/mod", &["engine"]),
     ("portal/store", &["domain", "engine::store", "portal::store"]),
     ("portal/zones", &["domain"]),
     ("portal/auth", &["domain", "engine::store", "engine::clock", "portal::auth", "portal::store"]),
     ("portal/ctx", &["domain", "engine", "portal::auth"]),
+    (
+        "portal/demo",
+        &["domain", "engine", "portal::ctx", "portal::demo", "portal::ops", "portal::store"],
+    ),
     (
         "portal/ops",
         &[

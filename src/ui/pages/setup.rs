@@ -8,7 +8,7 @@ use crate::{
     rpc::setup::{SetUp, read_setup},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::SignedOutFrame,
+        frame::{Mark, SignedOutFrame},
         loaded::loaded,
     },
     view::setup::SetupForm,
@@ -26,7 +26,7 @@ fn Form(form: SetupForm) -> impl IntoView {
     let title = if errors.is_empty() { "Set up" } else { "Error: Set up" };
     view! {
         <Title text=title/>
-        <p class="brand"><span class="mark" aria-hidden="true">"S"</span>"Service Hooks"</p>
+        <p class="brand"><Mark/>"Service Hooks"</p>
         <h1>"Create the administrator account"</h1>
         <p>"This link works once. The administrator has all permissions and can add other \
             users."</p>

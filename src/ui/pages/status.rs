@@ -31,11 +31,10 @@ fn Content(page: Data) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Status"</h1>
-                <p class="lead">{summary} " Updated " <DateTime at=now now/> "."</p>
+                <p class="lead" id="live-summary" data-live="">{summary} " Updated " <DateTime at=now now/> "."</p>
             </div>
-            <a class="button" href="/status">"Refresh"</a>
         </div>
-        <div class="columns">
+        <div class="columns" id="live-status" data-live="">
             <DataTable label="Health checks" columns=&["Component", "Status", "Result",
                 "Limit"]>{rows.collect_view()}</DataTable>
             <section class="card facts" aria-labelledby="facts-title">

@@ -4,6 +4,8 @@
 
 use leptos::prelude::*;
 
+use crate::domain::words::grouped;
+
 /// A stacked column: successes below, failures on top.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Column {
@@ -77,18 +79,20 @@ pub fn Bars(columns: Vec<Column>, label: String) -> impl IntoView {
 
 /// Large columns with a scale. `marks` are the labels of the time axis, spread evenly.
 #[component]
-pub fn ColumnChart(columns: Vec<Column>, marks: Vec<String>, label: String) -> impl IntoView {
+pub fn ColumnChart(
+    columns: Vec<Column>,
+    #[prop(optional)] marks: Vec<String>,
+    label: String,
+) -> impl IntoView {
     const HEIGHT: f64 = 140.0;
-    let (highest, width) = (highest(&columns), to_float(columns.len() as i64) * STEP - GAP);
+    let (highest, width) = (round_up(highest(&columns)), to_float(columns.len() as i64) * STEP - GAP);
     let grid =
         format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
     let good = columns_path(&columns, HEIGHT, highest, false);
     let bad = columns_path(&columns, HEIGHT, highest, true);
     view! {
         <div class="chart">
-            <p class="scale"
-                aria-hidden="true"><span>{crate::domain::words::grouped(highest)}</span>
-                <span>"0"</span></p>
+            <Scale highest unit=""/>
             <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none"
                 role="img" aria-label=label>
                 <defs>
@@ -114,20 +118,19 @@ pub fn LineChart(
     lower: Values,
     upper: Values,
     unit: &'static str,
-    marks: Vec<String>,
+    #[prop(optional)] marks: Vec<String>,
     label: String,
 ) -> impl IntoView {
     const HEIGHT: f64 = 80.0;
     let columns = upper.len();
     let width = to_float(columns as i64) * STEP - GAP;
-    let highest = lower.iter().chain(&upper).flatten().copied().max().unwrap_or(0);
-    let grid = format!("M0 .5h{width:.0}M0 {}h{width:.0}", HEIGHT - 0.5);
+    let highest = round_up(lower.iter().chain(&upper).flatten().copied().max().unwrap_or(0));
+    let grid =
+        format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
     let (low, high) = (line_path(&lower, HEIGHT, highest), line_path(&upper, HEIGHT, highest));
     view! {
         <div class="chart lines">
-            <p class="scale"
-                aria-hidden="true"><span>{crate::domain::words::grouped(highest)} " " {unit}</span>
-                <span>"0"</span></p>
+            <Scale highest unit/>
             <svg viewBox=format!("0 0 {width:.0} {HEIGHT:.0}") preserveAspectRatio="none"
                 role="img" aria-label=label>
                 <path class="grid" d=grid vector-effect="non-scaling-stroke"/>
@@ -155,11 +158,69 @@ fn line_path(values: &Values, height: f64, highest: i64) -> String {
     path
 }
 
+/// The end of a scale: at least `highest`, and easy to halve and to read: 2, 4 or 10 with zeros.
+fn round_up(highest: i64) -> i64 {
+    let mut power: i64 = 1;
+    loop {
+        for step in [2, 4, 10] {
+            let end = power.saturating_mul(step);
+            if end >= highest {
+                return end;
+            }
+        }
+        power = power.saturating_mul(10);
+    }
+}
+
+/// The labels of the value axis: its end, its middle and zero.
+#[component]
+fn Scale(highest: i64, unit: &'static str) -> impl IntoView {
+    let unit = (!unit.is_empty()).then(|| format!(" {unit}"));
+    view! {
+        <p class="scale" aria-hidden="true"><span>{grouped(highest)} {unit}</span> <span>{grouped(
+            highest / 2)}</span> <span>"0"</span></p>
+    }
+}
+
+/// A period of a [`TimeChart`]: where it leads, and its values in words.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    pub href: String,
+    pub title: String,
+    pub values: String,
+    pub more: Option<String>,
+}
+
+/// Charts with the same columns above each other, over one time axis. Each column is a link whose
+/// values show on hover and focus. A column without values is empty.
+#[component]
+pub fn TimeChart(
+    slots: Vec<Option<Slot>>,
+    marks: Vec<String>,
+    children: Children,
+) -> impl IntoView {
+    let slots = slots.into_iter().map(|slot| match slot {
+        None => view! { <span></span> }.into_any(),
+        Some(Slot { href, title, values, more }) => {
+            view! { <a href=href><span class="tip"><b>{title}</b> " "
+                <span>{values}</span> " " <span>{more}</span></span></a> }
+            .into_any()
+        }
+    });
+    view! {
+        <div class="time-chart">
+            {children()}
+            <div class="slots-over">{slots.collect_view()}</div>
+            <Marks marks/>
+        </div>
+    }
+}
+
 /// The labels of a chart's time axis, spread evenly.
 #[component]
 fn Marks(marks: Vec<String>) -> impl IntoView {
-    let marks = marks.into_iter().map(|text| view! { <span>{text}</span> });
-    view! { <p class="marks" aria-hidden="true">{marks.collect_view()}</p> }
+    let marks: Vec<_> = marks.into_iter().map(|text| view! { <span>{text}</span> }).collect();
+    (!marks.is_empty()).then(|| view! { <p class="marks" aria-hidden="true">{marks}</p> })
 }
 
 #[cfg(test)]
@@ -174,6 +235,14 @@ mod tests {
             (columns_path(&columns, 100.0, 1000, false), columns_path(&columns, 100.0, 1000, true));
         assert_eq!(good, "M0 100.0h8v-99.9h-8z");
         assert_eq!(bad, "M0 0.1h8v-1.0h-8zM20 100.0h8v-50.0h-8z");
+    }
+
+    #[test]
+    fn a_scale_ends_at_a_round_number() {
+        for (highest, end) in [(0, 2), (2, 2), (3, 4), (5, 10), (11, 20), (41, 100), (812, 1000)] {
+            assert_eq!(round_up(highest), end, "{highest}");
+        }
+        assert!(round_up(i64::MAX) == i64::MAX);
     }
 
     #[test]

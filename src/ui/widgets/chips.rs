@@ -2,6 +2,8 @@
 
 use leptos::prelude::*;
 
+use super::icon::{Icon, IconName};
+
 /// A filter's name and value, and the address of the list without it.
 pub struct Chip {
     pub name: &'static str,
@@ -18,7 +20,7 @@ pub fn Chips(chips: Vec<Chip>, all: String) -> impl IntoView {
             let label = format!("Remove filter: {name} {value}");
             view! {
                 <li><a class="chip" href=without aria-label=label>
-                    <span class="faint">{name}</span>" "{value}<span aria-hidden="true">" ✕"</span>
+                    <span class="faint">{name}</span>" "{value}<Icon name=IconName::Close/>
                 </a></li>
             }
         });

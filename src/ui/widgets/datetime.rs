@@ -15,12 +15,21 @@ pub fn readers_clock() -> Arc<dyn Clockface> {
     use_context::<Arc<dyn Clockface>>().unwrap_or_else(|| Arc::new(Utc))
 }
 
-/// `3 minutes ago`; the date after a month.
+/// `3 minutes ago`; the date after a month. With scripts it ticks, and a click or tap shows the
+/// exact time (`browser/times.js`). Pages of one thing use [`FullDateTime`].
 #[component]
 pub fn DateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
     let clock = readers_clock();
-    let text = at.relative_to(now).unwrap_or_else(|| clock.date(at));
-    view! { <time datetime=at.rfc3339() title=clock.exact(at)>{text}</time> }
+    let relative = at.relative_to(now);
+    let ticks = relative.as_ref().map(|_| "");
+    let text = relative.unwrap_or_else(|| clock.date(at));
+    view! { <time datetime=at.rfc3339() title=clock.exact(at) data-tick=ticks>{text}</time> }
+}
+
+/// The exact time, and how long ago: for everybody to read, select and copy.
+#[component]
+pub fn FullDateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
+    view! { <ExactDateTime at/> " (" <DateTime at now/> ")" }
 }
 
 /// The exact time as text.

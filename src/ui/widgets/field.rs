@@ -70,19 +70,17 @@ pub fn Field(
                 id=format!("{name}-hint")>{hint}</p> })}
             {error.map(|error| view! { <FieldError name error/> })}
             {(!warning.is_empty()).then(|| view! {
-                <p class="warning" id=format!("{name}-warning")><b><span
-                    aria-hidden="true">"◔ "</span>"Warning: "</b>{warning}</p>
+                <p class="warning" id=format!("{name}-warning")><b>"Warning: "</b>{warning}</p>
             })}
             {children()}
         </div>
     }
 }
 
-/// A field's error. A sign and a word tell it from a warning.
+/// A field's error. A sign, drawn by CSS, and a word tell it from a warning.
 #[component]
 pub fn FieldError(name: &'static str, error: String) -> impl IntoView {
-    view! { <p class="error" id=format!("{name}-error")><span
-    aria-hidden="true">"✕ "</span>"Error: " {error}</p> }
+    view! { <p class="error" id=format!("{name}-error")>"Error: " {error}</p> }
 }
 
 /// A single-line text field. The control's `id` and `name` are the field's name.

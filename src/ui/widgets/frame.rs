@@ -3,65 +3,22 @@
 
 use leptos::{prelude::*, server_fn::ServerFn};
 
-use super::{datetime::ExactDateTime, loaded::loaded, menu::Menu};
+pub use super::navigation::Place;
+use super::{
+    datetime::ExactDateTime,
+    icon::{Icon, IconName},
+    loaded::loaded,
+    menu::Menu,
+    navigation::{Navigation, has_entries},
+};
 use crate::{
-    domain::{permission::Permission, preferences::Theme},
+    domain::preferences::Theme,
     rpc::{
         preferences::SetTheme,
         session::{SignOut, read_frame, take_flash},
     },
     view::session::{Banner, BannerLine, FlashKind, Frame as FrameData},
 };
-
-/// The entry of the navigation that a page belongs to.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    Hooks,
-    Deliveries,
-    Undelivered,
-    Events,
-    Account,
-    Status,
-    None,
-}
-
-struct Group {
-    id: &'static str,
-    name: &'static str,
-    entries: &'static [Entry],
-}
-
-struct Entry(Place, &'static str, &'static str, Permission);
-
-/// The navigation. Entries are shown by permission; a group without entries is left out.
-const GROUPS: &[Group] = &[
-    Group {
-        id: "nav-integration",
-        name: "Integration",
-        entries: &[
-            Entry(Place::Hooks, "/integration/hooks", "Service hooks", Permission::HooksRead),
-            Entry(
-                Place::Deliveries,
-                "/integration/deliveries",
-                "Deliveries",
-                Permission::DeliveriesRead,
-            ),
-            Entry(
-                Place::Undelivered,
-                "/integration/undelivered",
-                "Undelivered",
-                Permission::DeliveriesRead,
-            ),
-            Entry(Place::Events, "/integration/events", "Event catalogue", Permission::HooksRead),
-        ],
-    },
-    Group { id: "nav-administration", name: "Administration", entries: &[] },
-    Group {
-        id: "nav-system",
-        name: "System",
-        entries: &[Entry(Place::Status, "/status", "Status", Permission::SystemRead)],
-    },
-];
 
 /// A page for signed-in users.
 #[component]
@@ -73,6 +30,8 @@ pub fn Frame(place: Place, children: Children) -> impl IntoView {
             {loaded(take_flash(), |flash| flash.map(|flash| view! { <Notice kind=flash.kind
                 text=flash.text/> }))}
             {children()}
+            // With scripts the page follows by itself.
+            <noscript><p class="refresh"><a href="">"Refresh"</a></p></noscript>
         </main>
     }
 }
@@ -85,43 +44,46 @@ pub fn SignedOutFrame(children: Children) -> impl IntoView {
 
 #[component]
 fn Surroundings(place: Place, data: FrameData) -> impl IntoView {
-    let FrameData { name, email, permissions, theme, banner } = data;
-    let groups: Vec<_> = GROUPS
-        .iter()
-        .filter_map(|group| {
-            let may = |entry: &&Entry| permissions.has(entry.3);
-            let links: Vec<_> =
-                group.entries.iter().filter(may).map(|entry| link(entry, place)).collect();
-            (!links.is_empty()).then(|| {
-                view! {
-                    <p id=group.id>{group.name}</p>
-                    <ul aria-labelledby=group.id>{links}</ul>
-                }
-            })
-        })
-        .collect();
-    let has_navigation = !groups.is_empty();
+    let FrameData { name, email, permissions, theme, undelivered, banner } = data;
+    let has_navigation = has_entries(&permissions);
     view! {
-        {banner.map(|banner| view! { <SystemBanner banner/> })}
+        <div class="banner" id="live-banner" data-live="">{banner.map(|banner| view! {
+            <SystemBanner banner/> })}</div>
         <header class="top">
-            <a class="brand" href="/"><span class="mark" aria-hidden="true">"S"</span><span
-                class="brand-name">"Service Hooks"</span></a>
-            {has_navigation.then(|| view! { <button class="quiet to-nav" type="button"
-                popovertarget="nav">"Menu"</button> })}
+            <a class="brand" href="/"><Mark/><span class="brand-name">"Service Hooks"</span></a>
+            {has_navigation.then(|| view! {
+                <button class="quiet to-nav" type="button" popovertarget="nav"><Icon
+                    name=IconName::Menu/><span>"Menu"</span></button>
+                <Search/>
+            })}
             <div class="menus">
                 <ThemeMenu theme/>
                 <AccountMenu name email/>
             </div>
         </header>
-        // A popover on narrow screens; on wide ones CSS shows it beside the page.
-        {has_navigation.then(|| view! { <nav id="nav" class="side"
-            aria-label="Main" popover>{groups}</nav> })}
+        {has_navigation.then(|| view! { <Navigation place permissions undelivered/> })}
     }
 }
 
-fn link(Entry(target, href, text, _): &'static Entry, place: Place) -> impl IntoView {
-    let current = (place == *target).then_some("page");
-    view! { <li><a href=*href aria-current=current>{*text}</a></li> }
+/// The portal's mark, beside its name.
+#[component]
+pub fn Mark() -> impl IntoView {
+    view! { <span class="mark"><Icon name=IconName::Mark/></span> }
+}
+
+/// Leads to the page of results; on a narrow screen a link leads to its form.
+#[component]
+fn Search() -> impl IntoView {
+    view! {
+        <form class="search" role="search" aria-label="Portal" action="/search">
+            <Icon name=IconName::Search/>
+            <input type="search" name="q" aria-label="Search or jump to" autocomplete="off"
+                placeholder="Search or jump to" maxlength="200"/>
+            <kbd aria-hidden="true">"Ctrl K"</kbd>
+        </form>
+        <a class="button quiet to-search" href="/search" aria-label="Search"><Icon
+            name=IconName::Search/></a>
+    }
 }
 
 #[component]
@@ -132,7 +94,7 @@ fn ThemeMenu(theme: Theme) -> impl IntoView {
         aria-current=current>{choice.word()}</button></li> }
     });
     view! {
-        <Menu id="theme-menu" label="Theme">
+        <Menu id="theme-menu" label="Theme" sign=view! { <Icon name=IconName::Theme/> }.into_any()>
             <form method="post" action=SetTheme::url()><ul>{choices.collect_view()}</ul></form>
         </Menu>
     }
@@ -140,16 +102,30 @@ fn ThemeMenu(theme: Theme) -> impl IntoView {
 
 #[component]
 fn AccountMenu(name: String, email: String) -> impl IntoView {
+    let avatar = view! { <span class="avatar" aria-hidden="true">{initials(&name)}</span> };
     view! {
-        <Menu id="account-menu" label=name>
+        <Menu id="account-menu" label=name sign=avatar.into_any()>
             <p class="small">{email}</p>
             <ul>
                 <li><a href="/account">"Account and preferences"</a></li>
+                <li><a href="/shortcuts">"Keyboard shortcuts"</a></li>
                 <li><form method="post" action=SignOut::url()><button
                     type="submit">"Sign out"</button></form></li>
             </ul>
         </Menu>
     }
+}
+
+/// The first letters of the first and the last word of a name.
+fn initials(name: &str) -> String {
+    let mut words = name.split_whitespace();
+    let first = words.next();
+    [first, words.next_back()]
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.chars().find(|letter| letter.is_alphanumeric()))
+        .flat_map(char::to_uppercase)
+        .collect()
 }
 
 /// A problem of the whole installation. Shown on every page until it is over.
@@ -165,21 +141,40 @@ pub fn SystemBanner(banner: Banner) -> impl IntoView {
         view! { <p><b>{what}</b> " " {since} {next}</p> }
     });
     let more = banner.more.map(|href| view! { <p><a href=href>"View status"</a></p> });
-    view! { <div class=class role=role><span
-    aria-hidden="true">"!"</span><div>{lines.collect_view()} {more}</div></div> }
+    view! { <div class=class role=role><Icon
+    name=IconName::Warning/><div>{lines.collect_view()} {more}</div></div> }
 }
 
 /// The result of the last action. Shown until the next page; a failure takes the focus.
 #[component]
 pub fn Notice(kind: FlashKind, #[prop(into)] text: String) -> impl IntoView {
     let (class, role, sign) = match kind {
-        FlashKind::Done => ("notice ok", "status", "✓"),
-        FlashKind::Warning => ("notice warn", "status", "!"),
-        FlashKind::Failed => ("notice bad", "alert", "✕"),
+        FlashKind::Done => ("notice ok", "status", IconName::Ok),
+        FlashKind::Warning => ("notice warn", "status", IconName::Warning),
+        FlashKind::Failed => ("notice bad", "alert", IconName::Failed),
     };
     let autofocus = kind == FlashKind::Failed;
     view! {
-        <p class=class role=role tabindex="-1" autofocus=autofocus><span aria-hidden="true"
-            class="sign">{sign}</span>{text}</p>
+        <p class=class role=role tabindex="-1" autofocus=autofocus><Icon
+            name=sign/><span>{text}</span></p>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::initials;
+
+    #[test]
+    fn initials_are_of_the_first_and_the_last_word() {
+        for (name, expected) in [
+            ("Ann Kovács", "AK"),
+            ("Ada", "A"),
+            ("jean luc  picard", "JP"),
+            ("(Élodie) ß", "ÉSS"),
+            ("  ", ""),
+            ("山田 太郎", "山太"),
+        ] {
+            assert_eq!(initials(name), expected, "{name}");
+        }
     }
 }

@@ -6,7 +6,10 @@ use std::future::Future;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::datetime::ExactDateTime;
+use super::{
+    datetime::ExactDateTime,
+    icon::{Icon, IconName},
+};
 use crate::view::Error;
 
 /// Shows the result of `read`, or its error.
@@ -33,9 +36,17 @@ where
 #[component]
 pub fn Failure(error: Error) -> impl IntoView {
     let title = error.title().to_owned();
+    let icon = match &error {
+        Error::NotFound { .. } => IconName::Search,
+        Error::Deleted { .. } => IconName::Delete,
+        Error::SignIn | Error::Forbidden { .. } => IconName::Key,
+        Error::Busy { .. } => IconName::Waiting,
+        _ => IconName::Warning,
+    };
     view! {
         <Title text=title.clone()/>
         <section class="failure">
+            <Icon name=icon/>
             <h1>{title}</h1>
             <Explained error/>
         </section>
@@ -62,11 +73,14 @@ pub fn Explained(error: Error) -> impl IntoView {
         }
         _ => None,
     };
-    let links =
-        links.into_iter().flatten().map(|(href, words)| view! { <p><a href=href>{words}</a></p> });
+    let links: Vec<_> = links
+        .into_iter()
+        .flatten()
+        .map(|(href, words)| view! { <a class="button" href=href>{words}</a> })
+        .collect();
     view! {
         {deleted}
         <p>{error.advice()}</p>
-        {links.collect_view()}
+        {(!links.is_empty()).then(|| view! { <p class="buttons">{links}</p> })}
     }
 }

@@ -3,25 +3,32 @@
 
 use leptos::prelude::*;
 
-/// `id` must be unique on the page.
+use super::icon::{Icon, IconName};
+
+/// `id` must be unique on the page. `sign` stands before the label: an icon or an avatar.
 #[component]
-pub fn Menu(id: &'static str, #[prop(into)] label: String, children: Children) -> impl IntoView {
+pub fn Menu(
+    id: &'static str,
+    #[prop(into)] label: String,
+    #[prop(optional, into)] sign: Option<AnyView>,
+    children: Children,
+) -> impl IntoView {
     view! {
         <div class="menu">
-            <button class="quiet" type="button" popovertarget=id><span
-                class="menu-label">{label}</span><span aria-hidden="true">"▾"</span></button>
+            <button class="quiet" type="button" popovertarget=id>{sign} <span
+                class="menu-label">{label}</span><Icon name=IconName::Down/></button>
             <div id=id class="menu-items" popover>{children()}</div>
         </div>
     }
 }
 
 /// The same behind three dots, for a row of a table; the children are links. `label` names the menu
-/// for screen readers.
+/// for screen readers. CSS draws the dots.
 #[component]
 pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
     view! {
         <button class="quiet dots" type="button" popovertarget=id.clone()
-            aria-label=label>"⋯"</button>
+            aria-label=label></button>
         <div id=id class="menu-items" popover>{children()}</div>
     }
 }

@@ -4,7 +4,7 @@
 //! With scripts, the island posts the same form and moves the knob only after the server has
 //! answered. Inside a form it is a field that the form's own button saves.
 
-use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local};
+use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local, web_sys::Event};
 
 use crate::rpc::hooks::{SetEnabled, set_enabled};
 
@@ -41,11 +41,21 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
             is_busy.set(false);
         });
     };
+    // From `browser/live.js`, when the hook was switched elsewhere.
+    let follow = move |now: bool| {
+        if !is_busy.get_untracked() {
+            is_on.set(now);
+            has_failed.set(false);
+            message.set(String::new());
+        }
+    };
     view! {
         <form class="switch-form" method="post" action=SetEnabled::url() on:submit=submit>
             <input type="hidden" name="id" value=id/>
             <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
             <button class="switch" type="submit" role="switch" aria-label=label
+                on:liveon=move |_: Event| follow(true)
+                on:liveoff=move |_: Event| follow(false)
                 aria-checked=move || is_on.get().to_string()
                     aria-busy=move || is_busy.get().to_string()>
                 <span class="knob" aria-hidden="true"></span>

@@ -19,7 +19,7 @@ pub fn TextArea(
     view! {
         <Field name label hint error=error>
             <textarea id=name name=name class="mono" rows=rows spellcheck="false"
-                autocomplete="off" wrap="off"
+                autocomplete="off"
                 aria-describedby=described.described_by aria-invalid=described.invalid>
                 {escaped(&value)}
             </textarea>

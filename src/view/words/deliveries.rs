@@ -4,6 +4,8 @@ use super::{failure::status_words, hooks::sentence_case};
 use crate::domain::{
     acceptance::Acceptance,
     delivery::{Answer, Delivery, State},
+    histogram::{Bar, Total},
+    redelivery::Act,
     time::Timestamp,
     words::{MANY, bytes, count, grouped},
 };
@@ -150,55 +152,29 @@ pub fn stored_response(size: i64, is_cut: bool) -> String {
     }
 }
 
-/// Why a delivery can't be redelivered now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// Its hook was deleted.
-    HookDeleted,
-    /// It is a test.
-    Test,
-    /// Retention removed the payload.
-    NoPayload,
-    /// The first attempt is due.
-    Pending,
-    /// It waits for a hook that is off.
-    HookOff,
-}
-
-impl Refusal {
-    /// The reason and the next step, without the refusal itself.
-    pub fn reason(self) -> &'static str {
-        match self {
-            Self::HookDeleted => "The hook was deleted.",
-            Self::Test => "Tests can't be redelivered. Send a new test.",
-            Self::NoPayload => "The payload was removed after the retention period.",
-            Self::Pending => "The first attempt is still pending.",
-            Self::HookOff => "The hook is off. Turn it on to send the event.",
-        }
-    }
-
-    /// The whole sentence for the page of the delivery.
-    pub fn sentence(self) -> String {
-        match self {
-            Self::Test => self.reason().to_owned(),
-            Self::HookDeleted | Self::NoPayload => {
-                format!("You can't redeliver this. {}", self.reason())
-            }
-            Self::Pending | Self::HookOff => {
-                format!("You can't redeliver this yet. {}", self.reason())
-            }
-        }
+/// The button for what can be done with a delivery.
+pub fn act(act: Act) -> &'static str {
+    match act {
+        Act::Redeliver => "Redeliver",
+        Act::TryNow => "Try now",
     }
 }
 
-/// The title of the page that asks before a redelivery: how many events will be sent, and whether
-/// others were refused.
-pub fn redeliver_title(events: i64, has_refused: bool) -> String {
-    match (events, has_refused) {
-        (0, false) => "No deliveries selected".to_owned(),
-        (0, true) => "Nothing to redeliver".to_owned(),
-        (1, _) => "Redeliver this event?".to_owned(),
-        _ => format!("Redeliver {}?", count(events, "event")),
+/// The title of the page that asks before events are sent: how many settled ones `again`, how many
+/// waiting ones `now`, and whether others were refused.
+pub fn send_title(again: i64, now: i64, has_refused: bool) -> String {
+    match (again, now) {
+        (0, 0) if has_refused => "Nothing to redeliver".to_owned(),
+        (0, 0) => "No deliveries selected".to_owned(),
+        (1, 0) => "Redeliver this event?".to_owned(),
+        (again, 0) => format!("Redeliver {}?", count(again, "event")),
+        (0, 1) => "Try this event now?".to_owned(),
+        (0, now) => format!("Try {} now?", count(now, "waiting event")),
+        (again, now) => format!(
+            "Redeliver {}, and try {} now?",
+            count(again, "event"),
+            count(now, "waiting event")
+        ),
     }
 }
 
@@ -207,21 +183,47 @@ pub fn left_out(deliveries: i64, reason: &str) -> String {
     format!("{} can't be redelivered. {reason}", count(deliveries, "delivery"))
 }
 
-/// A redelivery was accepted: `delivery` is its new state.
-pub fn redelivery_started(delivery: &Delivery) -> String {
-    match delivery.state {
-        State::Held => {
+/// A command on one delivery was accepted: `delivery` has its new state.
+pub fn accepted(act: Act, delivery: &Delivery) -> String {
+    match (act, delivery.state) {
+        (Act::Redeliver, State::Held) => {
             let (why, until) = hold(delivery.reason.as_deref());
-            format!("The hook is {why}. The event is held until the hook {until}.")
+            format!(
+                "Redelivery queued. The hook is {why}: the event is held until the hook {until}."
+            )
         }
-        _ => "Redelivery started.".to_owned(),
+        (Act::Redeliver, _) => "Redelivery started.".to_owned(),
+        // Only a paused hook still holds it: the attempt is the probe.
+        (Act::TryNow, State::Held) => {
+            "Sending it now. If it succeeds, the hook resumes and the other held events follow."
+                .to_owned()
+        }
+        (Act::TryNow, _) => "Sending it now.".to_owned(),
     }
 }
 
-/// The results of several redeliveries.
+/// The waiting and held deliveries of a hook are tried now: so many, or more.
+pub fn trying_now(number: i64, or_more: bool, was_paused: bool) -> String {
+    let more = if or_more { "more than " } else { "" };
+    match (number, was_paused) {
+        (0, false) => "Nothing is waiting.".to_owned(),
+        (0, true) => {
+            "The hook is paused and holds no events. Send a test to end the pause.".to_owned()
+        }
+        (_, false) => format!("Trying {more}{} now.", count(number, "waiting event")),
+        (_, true) => format!(
+            "Sending one event now. If it succeeds, the pause ends and {more}{} follow.",
+            count(number, "waiting event")
+        ),
+    }
+}
+
+/// The results of several commands on deliveries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Redelivered {
     pub sent: i64,
+    /// Waiting or held ones that are tried now.
+    pub tried: i64,
     /// Held, because the hook is off.
     pub off: i64,
     /// Held, because the hook is paused.
@@ -230,18 +232,19 @@ pub struct Redelivered {
 }
 
 impl Redelivered {
-    /// Counts an accepted redelivery by its new state.
-    pub fn add(&mut self, delivery: &Delivery) {
-        match delivery.state {
-            State::Held if is_held_by_switch(delivery.reason.as_deref()) => self.off += 1,
-            State::Held => self.paused += 1,
+    /// Counts an accepted command by what it did and the new state.
+    pub fn add(&mut self, act: Act, delivery: &Delivery) {
+        match (act, delivery.state) {
+            (Act::TryNow, _) => self.tried += 1,
+            (_, State::Held) if is_held_by_switch(delivery.reason.as_deref()) => self.off += 1,
+            (_, State::Held) => self.paused += 1,
             _ => self.sent += 1,
         }
     }
 
     /// How many events are sent, are held or were refused.
     pub fn sentence(&self) -> String {
-        if self.sent + self.off + self.paused == 0 {
+        if self.sent + self.tried + self.off + self.paused == 0 {
             return match self.refused {
                 0 => "Nothing was redelivered.".to_owned(),
                 refused => format!(
@@ -262,6 +265,7 @@ impl Redelivered {
         };
         let parts = [
             (self.sent, format!("Redelivering {}.", count(self.sent, "event"))),
+            (self.tried, format!("Trying {} now.", count(self.tried, "waiting event"))),
             (self.off, held(self.off, "is turned on")),
             (self.paused, held(self.paused, "recovers")),
             (self.refused, refused),
@@ -284,6 +288,54 @@ pub fn redeliver_matching(matching: Option<i64>) -> String {
     }
 }
 
+/// What a row of the list says beside the state: the last response, or the reason.
+pub fn result(delivery: &Delivery, now: Timestamp) -> String {
+    let answer = delivery.last_answer.map(|answer| answer.short());
+    match (delivery.state, answer) {
+        (State::Waiting, Some(answer)) => format!("{answer} · next {}", due(delivery, now)),
+        (State::Held, _) => format!("the hook is {}", hold(delivery.reason.as_deref()).0),
+        (State::Skipped | State::Cancelled, _) => {
+            let reason = delivery.reason.as_deref().unwrap_or_default();
+            reason.split(": ").next().unwrap_or_default().to_owned()
+        }
+        (_, answer) => answer.unwrap_or_default(),
+    }
+}
+
+/// The deliveries of one bar of the chart. `range` is its time.
+pub fn bar(range: &str, bar: &Bar) -> String {
+    let parts = [(bar.failed, "failed"), (bar.open, "open"), (bar.dropped, "skipped or cancelled")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: String =
+        parts.map(|(number, what)| format!(", {} {what}", grouped(number))).collect();
+    format!("{range}: {}{parts}", count(bar.total(), "delivery"))
+}
+
+/// How far a search got, before the time it reached.
+pub fn searched(deliveries: Option<i64>) -> String {
+    match deliveries {
+        Some(number) => format!("Searched {}, back to ", count(number, "delivery")),
+        None => "Searched back to ".to_owned(),
+    }
+}
+
+/// How many deliveries match the filters.
+pub fn matching(total: Total) -> String {
+    match total {
+        Total::Exactly(1) => "1 matches".to_owned(),
+        Total::Exactly(number) => format!("{} match", grouped(number)),
+        Total::MoreThan(number) => format!("more than {} match", grouped(number)),
+        Total::About(number) => format!("about {} match", grouped(number)),
+    }
+}
+
+/// A saved view was stored under its name.
+pub fn view_saved(name: &str) -> String {
+    format!("View \"{name}\" saved.")
+}
+
+pub const VIEW_REMOVED: &str = "View removed.";
+
 /// `Deliveries are kept for 90 days, payloads for 30 days.`
 pub fn kept(deliveries_days: u64, payloads_days: u64) -> String {
     let days = |days: u64| count(i64::try_from(days).unwrap_or(i64::MAX), "day");
@@ -292,18 +344,6 @@ pub fn kept(deliveries_days: u64, payloads_days: u64) -> String {
         days(deliveries_days),
         days(payloads_days)
     )
-}
-
-/// What the page of undelivered events begins with.
-pub fn undelivered(deliveries: i64, hooks: i64) -> String {
-    match hooks {
-        0 => "Failed and skipped deliveries are listed here until you redeliver them.".to_owned(),
-        _ => format!(
-            "{} in {}.",
-            count(deliveries, "failed or skipped delivery"),
-            count(hooks, "hook")
-        ),
-    }
 }
 
 /// Why deliveries are skipped, beside the state.

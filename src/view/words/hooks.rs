@@ -95,6 +95,15 @@ pub fn off_reason(reason: &str) -> String {
     format!("Reason: {}.", reason.replace("receiver answered", "receiver returned"))
 }
 
+/// What to do about a hook that the server turned off. `reason` is stored.
+pub fn off_next(reason: &str) -> &'static str {
+    if reason.contains("410") {
+        "Enter the receiver's new URL, then turn the hook on."
+    } else {
+        "Fix the receiver, then turn the hook on."
+    }
+}
+
 /// What deleting a hook does to its `open` deliveries, counted up to [`MANY`] and one.
 pub fn cancelled_by_deletion(open: i64) -> String {
     match open {
@@ -151,8 +160,8 @@ pub enum NewSecret {
     Untested,
     /// The one that signed the test.
     Tested,
-    /// The form's draft has expired, and with it the secret of its test.
-    Expired,
+    /// The form's draft was not found. If it was tested, its secret is gone with it.
+    Lost,
 }
 
 /// A hook was created.
@@ -160,9 +169,16 @@ pub fn created(name: &str, secret: NewSecret) -> String {
     let next = match secret {
         NewSecret::Untested => "Send a test to check it.",
         NewSecret::Tested => "It uses the signing secret from your test.",
-        NewSecret::Expired => "It has a new signing secret: the one from your test has expired.",
+        NewSecret::Lost => {
+            "Send a test to check it. If you tested it before, it has a new signing secret now."
+        }
     };
     format!("\"{name}\" created. {next}")
+}
+
+/// The form of a new hook came a second time with the same values.
+pub fn created_before(name: &str) -> String {
+    format!("\"{name}\" created. The form was sent twice; there is one hook.")
 }
 
 /// What was done, followed by what may still go wrong.
@@ -196,6 +212,8 @@ mod tests {
             "Reason: the receiver returned 410 Gone."
         );
         assert_eq!(last_response(None), "unknown");
+        assert!(off_next("the receiver answered 410 Gone").contains("new URL"));
+        assert!(off_next("it failed for 5 days").contains("Fix the receiver"));
     }
 
     #[test]

@@ -3,20 +3,31 @@
 use super::hooks::sentence_case;
 use crate::domain::{
     job::{Count, Job, JobState, Scope, time_needed},
+    job_results::JobResults,
     preferences::Clockface,
-    words::{count, grouped},
+    words::{MANY, count, grouped},
 };
 
-/// The progress of a job: sent, left out, and the time that is left.
-pub fn progress(job: &Job) -> String {
+/// The progress of a job: queued, what became of it, left out, and the time that is left. A job
+/// only queues events: whether they arrived is another matter.
+pub fn progress(job: &Job, results: &JobResults) -> String {
     let (processed, all) = job.progress();
     let mut words = match job.state {
-        JobState::Done => format!("{} redelivered", count(job.done, "event")),
-        _ => format!("{} of {} redelivered", grouped(job.done), grouped(all)),
+        JobState::Done if job.done == 0 => "Nothing was redelivered".to_owned(),
+        JobState::Done if results.delivered == job.done => {
+            format!("{} redelivered and delivered", count(job.done, "event"))
+        }
+        JobState::Done => format!("{} queued", count(job.done, "event")),
+        _ => format!("{} of {} queued", grouped(job.done), grouped(all)),
     };
+    let became = became(results);
+    if results.delivered < job.done && !became.is_empty() {
+        words = format!("{words}: {became}");
+    }
     if job.skipped > 0 {
         let left_out = grouped(job.skipped);
-        words = format!("{words}, {left_out} left out (already sent or payload removed)");
+        words =
+            format!("{words}. {left_out} left out (already sent, dismissed or payload removed)");
     }
     words.push('.');
     if job.state == JobState::Running && all > processed {
@@ -26,13 +37,63 @@ pub fn progress(job: &Job) -> String {
     words
 }
 
-/// The state of a job.
-pub fn state(state: JobState) -> &'static str {
-    match state {
-        JobState::Running => "Running",
-        JobState::Paused => "Paused",
-        JobState::Done => "Done",
-        JobState::Cancelled => "Cancelled",
+/// `60 delivered, 3 failed again, 5 held until the hook is turned on`
+pub fn became(results: &JobResults) -> String {
+    let parts = [
+        (results.delivered, "delivered"),
+        (results.failed, "failed again"),
+        (results.waiting, "waiting for an attempt"),
+        (results.held_off, "held until the hook is turned on"),
+        (results.held_paused, "held while the hook is paused"),
+        (results.cancelled, "cancelled"),
+        (results.gone, "redelivered again or removed since"),
+    ];
+    let part = |(number, what): (i64, &str)| match results.is_more && number > MANY {
+        true => format!("more than {} {what}", grouped(MANY)),
+        false => format!("{} {what}", grouped(number)),
+    };
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0).map(part);
+    parts.collect::<Vec<_>>().join(", ")
+}
+
+/// The state of a job with the state of its deliveries: `Done` only when nothing is left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Running,
+    Paused,
+    Cancelled,
+    /// Its deliveries are held.
+    Held,
+    /// Its deliveries wait for an attempt.
+    Sending,
+    /// Some failed again.
+    Failed,
+    Done,
+}
+
+impl Standing {
+    pub fn of(job: &Job, results: &JobResults) -> Self {
+        match job.state {
+            JobState::Running => Self::Running,
+            JobState::Paused => Self::Paused,
+            JobState::Cancelled => Self::Cancelled,
+            JobState::Done if results.held() > 0 => Self::Held,
+            JobState::Done if results.waiting > 0 => Self::Sending,
+            JobState::Done if results.failed > 0 => Self::Failed,
+            JobState::Done => Self::Done,
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "Running",
+            Self::Paused => "Paused",
+            Self::Cancelled => "Cancelled",
+            Self::Held => "Held",
+            Self::Sending => "Sending",
+            Self::Failed => "Some failed again",
+            Self::Done => "Done",
+        }
     }
 }
 
@@ -86,7 +147,7 @@ pub fn duration(events: i64, per_second: u32) -> String {
 
 /// A job has started.
 pub fn started(events: i64) -> String {
-    format!("Redelivering {}.", count(events, "event"))
+    format!("Redelivery of {} started.", count(events, "event"))
 }
 
 /// Another job covers some of the same deliveries; the page shows that job.
@@ -117,29 +178,73 @@ mod tests {
         delivery::State, id::JobId, job::Kind, log::AnswerGroup, preferences::Utc, time::Timestamp,
     };
 
-    #[test]
-    fn progress_names_what_was_sent_left_out_and_is_left() {
-        let mut job = Job {
+    fn done(number: i64) -> Job {
+        Job {
             id: JobId(Uuid::nil()),
             kind: Kind::Recover,
-            state: JobState::Running,
+            state: JobState::Done,
             scope: Scope::default(),
             per_second: 10,
-            total: 1204,
-            done: 1000,
-            skipped: 4,
+            total: number,
+            done: number,
+            skipped: 0,
             created_by: "a".into(),
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             problem: None,
-        };
+        }
+    }
+
+    #[test]
+    fn progress_names_what_was_queued_left_out_and_is_left() {
+        let state = JobState::Running;
+        let mut job = Job { state, total: 1204, done: 1000, skipped: 4, ..done(0) };
+        let results = JobResults { delivered: 998, waiting: 2, ..JobResults::default() };
         assert_eq!(
-            progress(&job),
-            "1,000 of 1,204 redelivered, 4 left out (already sent or payload removed). About 20 s \
-             remaining."
+            progress(&job, &results),
+            "1,000 of 1,204 queued: 998 delivered, 2 waiting for an attempt. 4 left out (already \
+             sent, dismissed or payload removed). About 20 s remaining."
         );
         (job.state, job.skipped, job.done) = (JobState::Done, 0, 2000);
-        assert_eq!(progress(&job), "2,000 events redelivered.");
+        let results = JobResults { delivered: 2000, ..JobResults::default() };
+        assert_eq!(progress(&job, &results), "2,000 events redelivered and delivered.");
+        job.done = 0;
+        assert_eq!(progress(&job, &JobResults::default()), "Nothing was redelivered.");
+    }
+
+    #[test]
+    fn a_job_is_done_only_when_its_deliveries_are() {
+        let mut job = done(68);
+        let held = JobResults { held_off: 68, ..JobResults::default() };
+        assert_eq!(progress(&job, &held), "68 events queued: 68 held until the hook is turned on.");
+        let some = |delivered, failed, waiting, held_paused| JobResults {
+            delivered,
+            failed,
+            waiting,
+            held_paused,
+            ..JobResults::default()
+        };
+        for (results, standing) in [
+            (held, Standing::Held),
+            (some(60, 3, 4, 1), Standing::Held),
+            (some(60, 4, 4, 0), Standing::Sending),
+            (some(60, 8, 0, 0), Standing::Failed),
+            (some(68, 0, 0, 0), Standing::Done),
+            (some(60, 0, 0, 0), Standing::Done),
+        ] {
+            assert_eq!(Standing::of(&job, &results), standing, "{results:?}");
+            let said = progress(&job, &results);
+            assert_eq!(said.contains("redelivered and delivered"), results.delivered == 68);
+        }
+        job.state = JobState::Running;
+        assert_eq!(Standing::of(&job, &held), Standing::Running);
+        let gone = some(60, 0, 0, 0).of(&job);
+        assert_eq!(gone.gone, 8);
+        assert_eq!(became(&gone), "60 delivered, 8 redelivered again or removed since");
+        // Too many to count: the delivered ones are the rest.
+        let many = JobResults { is_more: true, ..some(MANY + 1, 5, 0, 0) };
+        let job = done(30_000);
+        assert_eq!(became(&many.of(&job)), "29,995 delivered, 5 failed again");
     }
 
     #[test]

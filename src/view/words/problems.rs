@@ -71,6 +71,7 @@ fn limit(reason: Busy) -> &'static str {
         }
         Busy::Passwords => "Too many people are signing in right now.",
         Busy::Searches => "Too many searches are running.",
+        Busy::Exports => "Another export is still running. You can run one at a time.",
         Busy::Drafts => "The server can't keep your form: too many are unfinished.",
         Busy::Sessions => "Can't check your session: the database isn't responding.",
         Busy::Server => "The server is starting or stopping.",

@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     domain::{
         event::EventType,
-        hook::{Hook, Tuning},
+        hook::{ApiKey, Hook, Tuning},
         id::{EventId, HookId},
     },
     engine::store::hooks::Secrets,
@@ -53,7 +53,7 @@ pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
         version: 1,
     };
     let secrets = Secrets {
-        api_key: "k".into(),
+        api_key: ApiKey::parse("k").unwrap(),
         signing_secret: crate::engine::delivery::signing::new_secret(),
     };
     Arc::new(Target::new(hook, &secrets).unwrap())
@@ -62,7 +62,7 @@ pub(in crate::engine::delivery) fn target(enabled: bool) -> Arc<Target> {
 fn tuned(tuning: Tuning) -> Arc<Target> {
     let hook = Hook { tuning, ..target(true).hook.clone() };
     let secrets = Secrets {
-        api_key: "k".into(),
+        api_key: ApiKey::parse("k").unwrap(),
         signing_secret: crate::engine::delivery::signing::new_secret(),
     };
     Arc::new(Target::new(hook, &secrets).unwrap())

@@ -3,7 +3,7 @@
 use super::Row;
 use crate::{
     domain::{
-        hook::Hook,
+        hook::{ApiKey, Hook},
         id::HookId,
         permission::{Grant, right},
     },
@@ -17,7 +17,7 @@ use crate::{
 /// The secrets a hook's requests are sent and signed with. Never printed: this type has no `Debug`.
 #[derive(Clone)]
 pub struct Secrets {
-    pub api_key: String,
+    pub api_key: ApiKey,
     /// `whsec_...`
     pub signing_secret: String,
 }
@@ -49,8 +49,9 @@ fn open_secrets(
         let bytes = vault.open(secret_location(column, &id), sealed)?;
         String::from_utf8(bytes).map_err(|_| Error::Inconsistent { table: "hooks", column })
     };
+    let parsed = ApiKey::parse(&open("api_key", api_key)?);
     Ok(Secrets {
-        api_key: open("api_key", api_key)?,
+        api_key: parsed.map_err(|_| Error::Inconsistent { table: "hooks", column: "api_key" })?,
         signing_secret: open("signing_secret", signing_secret)?,
     })
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         delivery::State,
         id::{DeliveryId, first_at, time_of},
-        job::{Count, Scope},
+        job::Count,
         log::AnswerGroup,
         time::Timestamp,
     },
@@ -42,18 +42,17 @@ pub struct Survey {
 /// row is scanned once, with any number of slices.
 pub(in crate::engine::store) async fn survey(
     conn: &mut Conn,
-    scope: &Scope,
+    search: &Search,
     bounds: &[Timestamp],
 ) -> Result<Survey, Error> {
-    let search = Search::from(scope);
-    let whole = Span { is_ascending: true, ..Span::of(&search, super::Place::Newest) };
+    let whole = Span { is_ascending: true, ..Span::of(search, super::Place::Newest) };
     let inner = bounds.get(1..bounds.len().saturating_sub(1)).unwrap_or_default();
     let boundaries: Vec<Uuid> = inner.iter().map(|at| first_at(*at)).collect();
     let mut survey = Survey { counts: vec![Count::default(); boundaries.len() + 1], ends: None };
     if search.states.is_empty() {
         return Ok(survey);
     }
-    let scans = scan::scans(&search, None);
+    let scans = scan::scans(search, None);
     let mut remaining = Some(whole);
     for number in 0.. {
         let Some(span) = remaining else { break };
@@ -64,13 +63,13 @@ pub(in crate::engine::store) async fn survey(
         let end = scan_end(conn, &scans, span, CHUNK_ROWS).await?;
         let chunk = end.map_or(span, |end| span.until(end));
         remaining = end.map(|_| Span { low: chunk.high, ..span });
-        if count_chunk(conn, &search, &scans, chunk, &boundaries, &mut survey.counts).await? > 0 {
+        if count_chunk(conn, search, &scans, chunk, &boundaries, &mut survey.counts).await? > 0 {
             let first = match survey.ends {
                 Some((first, _)) => Some(first),
-                None => edge_accepted_at(conn, &search, &scans, chunk).await?,
+                None => edge_accepted_at(conn, search, &scans, chunk).await?,
             };
             let last =
-                edge_accepted_at(conn, &search, &scans, Span { is_ascending: false, ..chunk })
+                edge_accepted_at(conn, search, &scans, Span { is_ascending: false, ..chunk })
                     .await?;
             survey.ends = first.zip(last);
         }
@@ -90,7 +89,7 @@ async fn edge_accepted_at(
 }
 
 /// Adds the deliveries of one chunk to their slices. Returns how many there were.
-async fn count_chunk(
+pub(super) async fn count_chunk(
     conn: &mut Conn,
     search: &Search,
     scans: &[IndexScan],

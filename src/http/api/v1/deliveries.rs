@@ -62,6 +62,6 @@ pub async fn redeliver(
     Id(delivery): Id<DeliveryId>,
     Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<DeliveryShape>), Problem> {
-    let delivery = ops::deliveries::redeliver(&ctx, delivery).await?;
-    Ok((StatusCode::ACCEPTED, Json(delivery.into())))
+    let sent = ops::deliveries::redeliver(&ctx, delivery).await?;
+    Ok((StatusCode::ACCEPTED, Json(sent.delivery.into())))
 }

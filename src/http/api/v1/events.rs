@@ -3,7 +3,8 @@
 
 use axum::{
     Json,
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::AppendHeaders,
 };
 use sha2::{Digest, Sha256};
 
@@ -26,6 +27,9 @@ use crate::{
     },
 };
 
+/// The response to emitted events, with a header if it was given before.
+type Emitted = (StatusCode, AppendHeaders<Option<(HeaderName, HeaderValue)>>, Json<AcceptedShapes>);
+
 /// Emit events
 ///
 /// Stores all events or none. When the response arrives, they are on disk, and each event will be
@@ -33,11 +37,7 @@ use crate::{
 #[utoipa::path(post, path = "/api/v1/events", operation_id = "emitEvents", tag = "Events",
     request_body(content = NewEvents, description = "One event, or a list of up to 1,000."),
     responses((status = 202, description = "The events are stored.", body = AcceptedShapes)))]
-pub async fn emit(
-    Ctx(ctx): Ctx,
-    headers: HeaderMap,
-    raw: Raw,
-) -> Result<(StatusCode, Json<AcceptedShapes>), Problem> {
+pub async fn emit(Ctx(ctx): Ctx, headers: HeaderMap, raw: Raw) -> Result<Emitted, Problem> {
     // Check the permission before the body is parsed.
     ctx.require(right::EventsEmit).map_err(ops::Error::from)?;
     let key = idempotency_key(&ctx, &headers, &raw.0)?;
@@ -54,12 +54,14 @@ pub async fn emit(
                 Problem::invalid(Invalid(prefixed.flat_map(|invalid| invalid.0).collect()))
             }
         })?;
+    let replayed = accepted.iter().any(|event| event.was_repeated).then_some(once::REPLAYED);
+    let answer = |shapes| (StatusCode::ACCEPTED, AppendHeaders(replayed), Json(shapes));
     if is_batch {
         let batch = accepted.into_iter().map(AcceptedShape::from).collect();
-        return Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::Batch(batch))));
+        return Ok(answer(AcceptedShapes::Batch(batch)));
     }
     let one = accepted.pop().ok_or(ops::Error::Busy { reason: Busy::Server, seconds: 1 })?;
-    Ok((StatusCode::ACCEPTED, Json(AcceptedShapes::One(one.into()))))
+    Ok(answer(AcceptedShapes::One(one.into())))
 }
 
 /// Get an event

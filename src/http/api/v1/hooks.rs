@@ -1,6 +1,9 @@
 //! `/api/v1/hooks`: managing and testing hooks.
 
-use axum::{Json, http::StatusCode};
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode},
+};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,15 +20,23 @@ use super::{
     },
 };
 use crate::{
-    domain::{hook::Tuning, id::HookId, invalid::Invalid},
+    domain::{
+        hook::{HookPatch, Tuning},
+        id::HookId,
+        invalid::Invalid,
+    },
     engine::dispatcher::Validation,
     http::api::{
         body::Raw,
         extract::{self, Body, Ctx, Id, Parameters},
+        precondition::{IfMatch, etag},
         problem::Problem,
     },
-    portal::ops,
+    portal::{ctx::OpCtx, ops},
 };
+
+/// An `ETag` header.
+type Tag = [(HeaderName, HeaderValue); 1];
 
 /// List hooks
 ///
@@ -48,11 +59,12 @@ pub async fn list(
 /// The API returns the signing secret only in this response.
 #[utoipa::path(post, path = "/api/v1/hooks", operation_id = "createHook", tag = "Hooks",
     request_body(content = HookCreate, description = "The hook to create."),
-    responses((status = 201, description = "The new hook.", body = HookShape)))]
+    responses((status = 201, description = "The new hook.", body = HookShape,
+        headers(("ETag" = String, description = "The hook's version, for `If-Match`.")))))]
 pub async fn create(
     Ctx(ctx): Ctx,
     Body(create): Body<HookCreate>,
-) -> Result<(StatusCode, Json<HookShape>), Problem> {
+) -> Result<(StatusCode, Tag, Json<HookShape>), Problem> {
     let (form, tuning) = create.parts();
     let tuning = tuning.apply(&Tuning::default());
     let created = ops::hooks::create_tuned(&ctx, &form, Ok(tuning)).await?;
@@ -60,32 +72,46 @@ pub async fn create(
     let mut shape = HookShape::from(created.hook);
     shape.signing_secret = Some(created.signing_secret);
     shape.warning = ops::warnings::in_words(&warnings);
-    Ok((StatusCode::CREATED, Json(shape)))
+    Ok((StatusCode::CREATED, etag(shape.version), Json(shape)))
 }
 
 /// Get a hook
 #[utoipa::path(get, path = "/api/v1/hooks/{id}", operation_id = "getHook", tag = "Hooks",
     params(("id" = Uuid, Path, description = "The hook's id.")),
-    responses((status = 200, description = "The hook.", body = HookShape)))]
-pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<Json<HookShape>, Problem> {
+    responses((status = 200, description = "The hook.", body = HookShape,
+        headers(("ETag" = String, description = "The hook's version, for `If-Match`.")))))]
+pub async fn find(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<(Tag, Json<HookShape>), Problem> {
     let hook = ops::hooks::find(&ctx, hook).await?;
     let statuses = ops::hooks::statuses(&ctx, Some(hook.id)).await?;
-    Ok(Json(HookShape::with_status(hook, &statuses)))
+    Ok((etag(hook.version), Json(HookShape::with_status(hook, &statuses))))
 }
 
 /// Change a hook
 #[utoipa::path(patch, path = "/api/v1/hooks/{id}", operation_id = "updateHook", tag = "Hooks",
-    params(("id" = Uuid, Path, description = "The hook's id.")),
+    params(("id" = Uuid, Path, description = "The hook's id."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you \
+        expect. If the hook has another version, nothing is changed (412).")),
     request_body(content = Option<HookUpdate>,
         description = "The changes. Nothing changes without a body."),
-    responses((status = 200, description = "The updated hook.", body = HookShape)))]
+    responses((status = 200, description = "The updated hook.", body = HookShape,
+        headers(("ETag" = String, description = "The hook's version, for `If-Match`.")))))]
 pub async fn update(
     Ctx(ctx): Ctx,
     Id(hook): Id<HookId>,
+    expected: IfMatch,
     Body(update): Body<HookUpdate>,
-) -> Result<Json<HookShape>, Problem> {
+) -> Result<(Tag, Json<HookShape>), Problem> {
     let changes_url = update.callback_url.is_some();
-    let hook = ops::hooks::update(&ctx, hook, update.into()).await?;
+    let mut patch = HookPatch::from(update);
+    let tagged = current(&ctx, hook, &expected).await?;
+    let has_own_version = patch.version.is_some();
+    patch.version = patch.version.or(tagged);
+    let hook = match ops::hooks::update(&ctx, hook, patch).await {
+        Ok(hook) => hook,
+        // The version in the body is a condition of its own, with its own problem (409).
+        Err(error) if has_own_version => return Err(error.into()),
+        Err(error) => return Err(expected.problem(error)),
+    };
     let warnings = if changes_url {
         ops::warnings::about(&ctx, &hook, false).await?
     } else {
@@ -94,17 +120,35 @@ pub async fn update(
     let statuses = ops::hooks::statuses_after(&ctx, hook.id).await?;
     let mut shape = HookShape::with_status(hook, &statuses);
     shape.warning = ops::warnings::in_words(&warnings);
-    Ok(Json(shape))
+    Ok((etag(shape.version), Json(shape)))
+}
+
+/// The version that a change must be based on: the current one, if it fulfils the precondition.
+async fn current(ctx: &OpCtx, hook: HookId, expected: &IfMatch) -> Result<Option<i64>, Problem> {
+    if !expected.is_given() {
+        return Ok(None);
+    }
+    let version = ops::hooks::version(ctx, hook).await?;
+    expected.check(version)?;
+    Ok(Some(version))
 }
 
 /// Delete a hook
 ///
 /// Its pending deliveries are cancelled.
 #[utoipa::path(delete, path = "/api/v1/hooks/{id}", operation_id = "deleteHook", tag = "Hooks",
-    params(("id" = Uuid, Path, description = "The hook's id.")),
+    params(("id" = Uuid, Path, description = "The hook's id."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you \
+        expect. If the hook has another version, it is not deleted (412).")),
     responses((status = 204, description = "The hook is deleted.")))]
-pub async fn delete(Ctx(ctx): Ctx, Id(hook): Id<HookId>) -> Result<StatusCode, Problem> {
-    ops::hooks::delete(&ctx, hook).await?;
+pub async fn delete(
+    Ctx(ctx): Ctx,
+    Id(hook): Id<HookId>,
+    expected: IfMatch,
+) -> Result<StatusCode, Problem> {
+    let version = current(&ctx, hook, &expected).await?;
+    let deleted = ops::hooks::delete_at(&ctx, hook, version).await;
+    deleted.map_err(|error| expected.problem(error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,6 +199,6 @@ pub async fn try_now(
     Id(hook): Id<HookId>,
     Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<(StatusCode, Json<TryNowShape>), Problem> {
-    let forward = ops::try_now::hook(&ctx, hook).await?;
+    let (forward, _) = ops::try_now::hook(&ctx, hook).await?;
     Ok((StatusCode::ACCEPTED, Json(forward.into())))
 }

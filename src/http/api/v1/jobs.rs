@@ -19,6 +19,7 @@ use crate::{
         id::{HookId, JobId},
         invalid::Invalid,
         job::Kind,
+        job_results::JobResults,
         permission::right,
     },
     http::api::{
@@ -81,7 +82,8 @@ async fn begin_or_count(ctx: &OpCtx, begin: Begin, is_dry: bool) -> Result<Respo
         return Ok(Json(PreviewShape::from(count)).into_response());
     }
     let job = ops::jobs::begin(ctx, begin).await?;
-    Ok((StatusCode::ACCEPTED, Json(JobShape::from(job))).into_response())
+    let job = (job, JobResults::default());
+    Ok((StatusCode::ACCEPTED, Json(JobShape::new(job))).into_response())
 }
 
 /// List jobs
@@ -95,8 +97,8 @@ pub async fn list(
     Parameters(window): Parameters<Window>,
 ) -> Result<Json<JobPage>, Problem> {
     let (cursor, limit) = window.parts();
-    let page = ops::jobs::page(&ctx, cursor.map(JobId), limit).await?;
-    Ok(Json(JobPage::of(page, JobShape::from)))
+    let page = ops::jobs::page_with_results(&ctx, cursor.map(JobId), limit).await?;
+    Ok(Json(JobPage::of(page, JobShape::new)))
 }
 
 /// Get a job
@@ -104,7 +106,7 @@ pub async fn list(
     params(("id" = Uuid, Path, description = "The job's id.")),
     responses((status = 200, description = "The job.", body = JobShape)))]
 pub async fn find(Ctx(ctx): Ctx, Id(job): Id<JobId>) -> Result<Json<JobShape>, Problem> {
-    Ok(Json(ops::jobs::find(&ctx, job).await?.into()))
+    Ok(Json(JobShape::new(ops::jobs::find_with_results(&ctx, job).await?)))
 }
 
 /// Pause, resume or cancel a job
@@ -121,5 +123,6 @@ pub async fn update(
     Body(update): Body<JobUpdate>,
 ) -> Result<Json<JobShape>, Problem> {
     let state = update.state.map(Into::into);
-    Ok(Json(ops::jobs::update(&ctx, job, state, update.per_second).await?.into()))
+    let job = ops::jobs::update(&ctx, job, state, update.per_second).await?;
+    Ok(Json(JobShape::new(ops::jobs::with_results(&ctx, job).await?)))
 }

@@ -1,6 +1,7 @@
 //! Operations of version 1 of the API.
 
 mod deliveries;
+mod dismissals;
 mod event_types;
 pub mod events;
 mod hooks;
@@ -9,7 +10,7 @@ mod once;
 mod openapi;
 pub mod requests;
 mod routes;
-mod shapes;
+pub(in crate::http) mod shapes;
 
 use std::sync::Arc;
 
@@ -37,6 +38,9 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/deliveries/redeliver", post(jobs::redeliver))
         .route("/deliveries/{id}", get(deliveries::find))
         .route("/deliveries/{id}/redeliver", post(deliveries::redeliver))
+        .route("/hooks/{id}/dismiss", post(dismissals::dismiss))
+        .route("/dismissals", get(dismissals::list))
+        .route("/dismissals/{id}/undo", post(dismissals::undo))
         .route("/jobs", get(jobs::list))
         .route("/jobs/{id}", get(jobs::find).patch(jobs::update))
         .route("/openapi.json", get(openapi::document))

@@ -2,13 +2,13 @@
 //! the first response, and nothing is done twice. A key belongs to a token and an operation, and
 //! the body must be the same. (Events have their own, in the commit that accepts them.)
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
 use axum::{
     Json,
     body::{Body, Bytes},
     extract::{MatchedPath, Request},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -25,7 +25,7 @@ use crate::{
     },
     http::{
         api::{
-            body::{LIMIT, Unread, bounded},
+            body::{LIMIT, Unread, bounded, check_encoding},
             problem::Problem,
         },
         request_id,
@@ -36,11 +36,13 @@ use crate::{
 
 /// Maximum length of a key in bytes.
 pub const LONGEST_KEY: usize = 255;
-/// How long a request holds its key when its process dies before the response. A request takes less
-/// than this plus the timeout of a test's receiver.
-const LEASE: Duration = Duration::from_secs(60);
+/// How long a request holds its key when its process dies before the response. A request that takes
+/// longer, such as a test whose receiver is slow, renews its lease.
+const LEASE: Duration = Duration::from_secs(10);
+const RENEWAL: Duration = Duration::from_secs(3);
 /// Header of a response that was given before.
-const REPLAYED: &str = "idempotency-replayed";
+pub const REPLAYED: (HeaderName, HeaderValue) =
+    (HeaderName::from_static("idempotency-replayed"), HeaderValue::from_static("true"));
 
 /// Middleware. Requests without a key pass.
 pub async fn act_once(matched: MatchedPath, request: Request, next: Next) -> Response {
@@ -65,6 +67,7 @@ async fn with_key(
     }
     let key = read(request.headers())?.unwrap_or_default();
     let (parts, body) = request.into_parts();
+    check_encoding(&parts.headers)?;
     let body = bounded(body, LIMIT).await.map_err(|unread| match unread {
         Unread::TooLarge => Problem::too_large(LIMIT),
         Unread::Broken => Problem::incomplete(),
@@ -122,21 +125,40 @@ async fn run_once(
         Claim::Created(address) => return Ok(see_other(&address)),
     };
     parts.extensions.insert(OpCtx { once: Some(once.clone()), ..ctx.clone() });
-    let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+    let response = tokio::select! {
+        response = next.run(Request::from_parts(parts, Body::from(body))) => response,
+        never = renew(&ctx, &once) => match never {},
+    };
     Ok(store_response(&ctx, once, response).await)
 }
 
 async fn claim(ctx: &OpCtx, asked: KeyedRequest) -> Result<Claim, ops::Error> {
     let (clock, vault) = (ctx.portal.clock().clone(), ctx.portal.store().vault.clone());
-    let lease = LEASE + ctx.portal.settings.delivery.timeout;
     let claimed: Result<Claim, store::Error> = ctx
         .portal
         .store()
         .write_alone(move |conn| {
-            Box::pin(async move { once::claim(conn, &clock, &vault, &asked, lease).await })
+            Box::pin(async move { once::claim(conn, &clock, &vault, &asked, LEASE).await })
         })
         .await;
     Ok(claimed?)
+}
+
+/// Renews the lease until this is dropped.
+async fn renew(ctx: &OpCtx, once: &Once) -> Infallible {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let (clock, once) = (ctx.portal.clock().clone(), once.clone());
+        let renewed: Result<(), store::Error> = ctx
+            .portal
+            .store()
+            .write(move |conn| Box::pin(async move { once.renew(conn, &clock, LEASE).await }))
+            .await;
+        // If the key was lost meanwhile, this request can no longer commit what it creates.
+        if let Err(error) = renewed {
+            tracing::debug!(cause = chain(&error), "failed to renew an Idempotency-Key");
+        }
+    }
 }
 
 /// Stores a success for repeated requests; releases the key if nothing was done.
@@ -178,7 +200,7 @@ fn replay(stored: Vec<u8>) -> Result<Response, ops::Error> {
     let mut response = (status, Bytes::copy_from_slice(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    headers.extend([REPLAYED]);
     Ok(response)
 }
 
@@ -189,6 +211,6 @@ fn see_other(address: &str) -> Response {
     if let Ok(address) = HeaderValue::from_str(address) {
         headers.insert(header::LOCATION, address);
     }
-    headers.insert(REPLAYED, HeaderValue::from_static("true"));
+    headers.extend([REPLAYED]);
     response
 }

@@ -20,7 +20,8 @@ use utoipa::{
 
 use self::answers::Shared;
 use super::{
-    deliveries, event_types, events, hooks, jobs, once, requests::event::NewEvent, routes::ROUTES,
+    deliveries, dismissals, event_types, events, hooks, jobs, once, requests::event::NewEvent,
+    routes::ROUTES,
 };
 use crate::http::api::problem::{Problem, ProblemField};
 
@@ -36,7 +37,8 @@ use crate::http::api::problem::{Problem, ProblemField};
     paths(
         events::emit, events::find, event_types::list, event_types::schema, hooks::list,
         hooks::create, hooks::find, hooks::update, hooks::delete, hooks::test, hooks::try_now,
-        deliveries::list, deliveries::find, deliveries::redeliver, jobs::recover,
+        deliveries::list, deliveries::find, deliveries::redeliver, dismissals::dismiss,
+        dismissals::list, dismissals::undo, jobs::recover,
         jobs::redeliver, jobs::list, jobs::find, jobs::update,
     ),
     components(schemas(Problem, ProblemField, NewEvent)),
@@ -46,6 +48,7 @@ use crate::http::api::problem::{Problem, ProblemField};
         (name = "Hooks", description = "Which events are sent to which URL."),
         (name = "Deliveries", description = "One event sent to one hook, with its state and \
                                              attempts."),
+        (name = "Dismissals", description = "Undelivered events that need not be sent."),
         (name = "Jobs", description = "Redeliver many deliveries at a limited pace."),
         (name = "Webhooks", description = "The requests that receivers get."),
     ),

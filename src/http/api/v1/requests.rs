@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod delivery;
+pub mod dismissal;
 pub mod event;
 pub mod hook;
 pub mod job;

@@ -2,6 +2,7 @@
 //! comments are the descriptions in `openapi.json`.
 
 pub mod delivery;
+pub mod dismissal;
 pub mod event;
 pub mod hook;
 pub mod job;

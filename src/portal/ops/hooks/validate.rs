@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         endpoint::{Endpoint, UrlProblem},
-        hook::{HookPatch, TuningPatch, parse_api_key, parse_event_type, parse_name},
+        hook::{ApiKey, HookPatch, TuningPatch, parse_event_type, parse_name},
         invalid::Invalid,
         tuning,
     },
@@ -22,7 +22,7 @@ pub(super) async fn validate_patch(
         Some(url) => invalid.take(validate_url(portal, &url).await),
         None => None,
     };
-    let api_key = patch.api_key.and_then(|key| invalid.take(parse_api_key(&key)));
+    let api_key = patch.api_key.and_then(|key| invalid.take(ApiKey::parse(&key)));
     let typed = patch.typed_tuning.and_then(|typed| invalid.take(tuning::parse(&typed)));
     let Some(()) = invalid.is_empty().then_some(()) else { return Err(invalid) };
     let tuning = typed.map_or(patch.tuning, TuningPatch::from);

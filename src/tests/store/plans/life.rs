@@ -99,10 +99,18 @@ async fn deliver(scene: &Scene, ordered: &Hook, failing: &Hook, clock: &Clock) {
 /// Every page and every list, with and without filters.
 async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
     let browser = scene.app.browser(Role::Administrator).await;
-    let mut paths: Vec<String> =
-        ["hooks", "hooks/new", "deliveries", "undelivered", "jobs", "events", "deliveries/recover"]
-            .map(|page| format!("/integration/{page}"))
-            .into();
+    let mut paths: Vec<String> = [
+        "hooks",
+        "hooks/new",
+        "deliveries",
+        "undelivered",
+        "dismissed",
+        "jobs",
+        "events",
+        "deliveries/recover",
+    ]
+    .map(|page| format!("/integration/{page}"))
+    .into();
     paths.extend(
         [
             "/account",
@@ -174,6 +182,13 @@ async fn draft(browser: &Browser) {
 }
 
 async fn send_again(scene: &Scene, failing: &Hook, clock: &Clock) {
+    let dismiss = json!({"state": "failed", "answer": "5xx", "reason": "Not needed"});
+    let (status, dismissed) =
+        scene.ask("POST", &format!("{}/dismiss", failing.path), dismiss).await;
+    assert_eq!(status, 200, "{dismissed}");
+    let undo = format!("/dismissals/{}/undo", dismissed["id"].as_str().unwrap());
+    assert_eq!(scene.ask("POST", &undo, json!({})).await.0, 200);
+    scene.get("/dismissals").await;
     let scope = json!({"since": "2020-01-01T00:00:00Z", "per_second": 1000, "dry_run": true});
     assert_eq!(scene.ask("POST", &format!("{}/recover", failing.path), scope).await.0, 200);
     let page = scene.get(&format!("/deliveries?hook={}&state=failed&limit=1", failing.id)).await;

@@ -48,18 +48,19 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
             href=hook.clone()>{name.clone()}</a></p>
         <div class="heading">
             <h1>{delivery.event_type.name()} " to " {name}</h1>
-            <div class="buttons">
-                <a class="button" href=address.clone()>"Refresh"</a>
-                {page.may_redeliver.then(|| view! { <a class="button primary"
-                    href=redeliver>"Redeliver"</a> })}
+            <div class="buttons" id="live-buttons" data-live="">
+                {page.act.map(|act| view! { <a class="button primary"
+                    href=redeliver>{words::act(act)}</a> })}
             </div>
         </div>
         <Verdict delivery=delivery.clone() now
             detail=attempts.last().and_then(|attempt| attempt.detail.clone())/>
-        {refused.map(|sentence| view! { <p class="lead">{sentence}</p> })}
+        <div id="live-refused" data-live="">{refused.map(|sentence| view! { <p
+            class="lead">{sentence}</p> })}</div>
         <div class="columns">
             <div class="stack">
-                <section class="card" aria-labelledby="attempts-title">
+                <section class="card" aria-labelledby="attempts-title" id="live-attempts"
+                    data-live="">
                     <h2 id="attempts-title">"Attempts"</h2>
                     <Timeline delivery=delivery.clone() attempts now may_see/>
                 </section>
@@ -68,7 +69,8 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                     <RequestPanel request address was_sent={delivery.attempts > 0}/>
                 </section>
             </div>
-            <section class="card facts" aria-labelledby="facts-title">
+            <section class="card facts" aria-labelledby="facts-title" id="live-facts"
+                data-live="">
                 <h2 id="facts-title">"Details"</h2>
                 <dl>
                     <Fact term="Event"><a href=format!("/integration/events/{}",
@@ -86,7 +88,7 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
                     delivery.event_id)>"All deliveries of this event"</a></p>
             </section>
         </div>
-        <nav class="pages" aria-label="Adjacent deliveries">
+        <nav class="pages" aria-label="Adjacent deliveries" id="live-pages" data-live="">
             {newer.map(|href| view! { <a class="button" rel="prev"
                 href=href>"Newer delivery"</a> })}
             {older.map(|href| view! { <a class="button" rel="next"
@@ -107,8 +109,9 @@ fn Verdict(delivery: Delivery, now: Timestamp, detail: Option<String>) -> impl I
     };
     let diagnosis = delivery.last_answer.filter(|answer| !answer.is_success());
     let diagnosis = diagnosis.map(|answer| diagnose(answer, detail.as_deref()));
+    let announced = format!("Delivery: {}", delivery.state.word());
     view! {
-        <div class=class>
+        <div class=class id="live-verdict" data-live="" data-announce=announced>
             <p><Outcome delivery=delivery.clone()/> " " {words::summary(&delivery, now)}</p>
             {diagnosis.map(|diagnosis| view! { <p
                 class="advice">{diagnosis.what} " " {diagnosis.next}</p> })}

@@ -1,12 +1,11 @@
-//! The filters of the delivery log: a GET form, links for common time ranges, and a chip for each
-//! active filter.
+//! The filters of the delivery log: a GET form, and a chip for each active filter.
 
 use leptos::prelude::*;
 
 use crate::{
     domain::{
         event::EventType,
-        log::{AnswerGroup, LogQuery, OUTCOMES, Outcome},
+        log::{AnswerGroup, LogQuery, OUTCOMES, Outcome, RECENT, recent},
         time::Timestamp,
     },
     ui::widgets::{
@@ -14,68 +13,71 @@ use crate::{
         datetime::readers_clock,
         field::FieldError,
     },
-    view::log::LogPage,
+    view::{log::LogPage, words::deliveries as words},
 };
 
-const HOUR: u64 = 3600;
-/// Label and length in seconds of time ranges that end now.
-const RANGES: &[(&str, u64)] = &[
-    ("Last hour", HOUR),
-    ("Last 24 hours", 24 * HOUR),
-    ("Last 7 days", 7 * 24 * HOUR),
-    ("Last 30 days", 30 * 24 * HOUR),
-];
-
-/// The form, the links and the chips.
+/// The form and the chips.
 #[component]
 pub fn LogFilter(page: LogPage) -> impl IntoView {
     let query = page.query.clone();
     let is_global = page.hook.is_none();
-    let more_in_use = [&query.event, &query.event_type, &query.from, &query.to, &query.text];
+    let more_in_use = [&query.answer, &query.event, &query.from, &query.to];
     let is_open = more_in_use.iter().any(|value| !value.is_empty()) || !page.errors.is_empty();
     let hooks: Vec<(String, String)> =
         page.hooks.iter().map(|hook| (hook.id.clone(), hook.name.clone())).collect();
-    let words = |outcome: &Outcome| (outcome.key.to_owned(), outcome.word.to_owned());
-    let outcomes: Vec<_> = OUTCOMES.iter().map(words).collect();
+    let option = |outcome: &Outcome| (outcome.key.to_owned(), outcome.word.to_owned());
+    let outcomes: Vec<_> = OUTCOMES.iter().map(option).collect();
     let answers: Vec<_> = AnswerGroup::ALL
         .iter()
         .map(|group| (group.key().to_owned(), group.word().to_owned()))
         .collect();
     let answer = AnswerGroup::from_key(&query.answer)
         .map_or(query.answer.clone(), |group| group.key().to_owned());
+    let types: Vec<_> = EventType::ALL
+        .iter()
+        .map(|event| (event.key().to_owned(), event.name().to_owned()))
+        .collect();
+    let recent: Vec<_> =
+        RECENT.iter().map(|(key, word, _)| ((*key).to_owned(), (*word).to_owned())).collect();
+    let matching = page.histogram.as_ref().map(|chart| words::matching(chart.total));
+    let rows = (!query.rows.is_empty()).then(|| query.rows.clone());
     view! {
-        <form class="filter stacked" method="get" action=page.path.clone() role="search"
+        <form class="filter stacked" method="get" autocomplete="off" action=page.path.clone() role="search"
             aria-label="Deliveries">
+            {rows.map(|rows| view! { <input type="hidden" name="rows" value=rows/> })}
             <div class="slots">
+                {page.may_see_bodies.then(|| view! {
+                    <Slot name="text" label="Event ID or text in the payload" kind="search"
+                        value=query.text.clone()
+                        error=page.errors.message("text").map(str::to_owned)/>
+                })}
                 <Choice name="state" label="Status" value=query.state.clone() options=outcomes/>
-                <Choice name="answer" label="Last response" value=answer options=answers/>
                 {is_global.then(|| view! { <Choice name="hook" label="Hook"
                     value=query.hook.clone() options=hooks/> })}
+                {is_global.then(|| view! { <Choice name="event_type" label="Event type"
+                    value=query.event_type.clone() options=types/> })}
+                <Choice name="last" label="Time" value=query.last.clone() options=recent/>
                 <button type="submit">"Apply"</button>
+                <p class="count muted" id="live-count" data-live="">{matching}</p>
             </div>
             <details open=is_open>
-                <summary>"Time, event and text"</summary>
-                <More page=page.clone()/>
+                <summary>"More filters"</summary>
+                <More page=page.clone() answers answer/>
             </details>
         </form>
-        <Ranges page=page.clone()/>
         <Active page/>
     }
 }
 
 /// The filters that are collapsed by default.
 #[component]
-fn More(page: LogPage) -> impl IntoView {
+fn More(page: LogPage, answers: Vec<(String, String)>, answer: String) -> impl IntoView {
     let query = page.query.clone();
     let error = |name: &str| page.errors.message(name).map(str::to_owned);
-    let types: Vec<_> = EventType::ALL
-        .iter()
-        .map(|event| (event.key().to_owned(), event.name().to_owned()))
-        .collect();
-    let is_global = page.hook.is_none();
     let zone = page.zone.clone();
     view! {
         <div class="slots">
+            <Choice name="answer" label="Last response" value=answer options=answers/>
             <Slot name="from" label=format!("From ({zone})") kind="datetime-local"
                 value=page.from.clone() error=error("from")/>
             <Slot name="to" label=format!("To ({zone})") kind="datetime-local"
@@ -83,12 +85,6 @@ fn More(page: LogPage) -> impl IntoView {
             <input type="hidden" name="zone" value=zone/>
             <Slot name="event" label="Event ID" kind="text" value=query.event.clone()
                 error=error("event") code=true/>
-            {is_global.then(|| view! { <Choice name="event_type" label="Event type"
-                value=query.event_type.clone() options=types/> })}
-            {page.may_see_bodies.then(|| view! {
-                <Slot name="text" label="Text in the payload" kind="search" value=query.text.clone()
-                    error=error("text")/>
-            })}
         </div>
     }
 }
@@ -137,17 +133,6 @@ fn Slot(
     }
 }
 
-/// The links have absolute times, so that a shared or bookmarked link keeps its meaning.
-#[component]
-fn Ranges(page: LogPage) -> impl IntoView {
-    let links = RANGES.iter().map(|(words, seconds)| {
-        let from = page.now.before(std::time::Duration::from_secs(*seconds));
-        let href = page.query.with("from", &from.rfc3339()).with("to", "").address(&page.path);
-        view! { <a href=href>{*words}</a> }
-    });
-    view! { <p class="presets"><span class="faint">"Show: "</span>{links.collect_view()}</p> }
-}
-
 /// A chip for each active filter, which removes that filter.
 #[component]
 fn Active(page: LogPage) -> impl IntoView {
@@ -171,6 +156,11 @@ fn Active(page: LogPage) -> impl IntoView {
             "Last response",
             AnswerGroup::from_key(&query.answer)
                 .map_or(query.answer.clone(), |it| it.word().to_owned()),
+        ),
+        (
+            "last",
+            "Time",
+            recent(&query.last).map_or(query.last.clone(), |(word, _)| word.to_owned()),
         ),
         ("from", "From", readable(&query.from)),
         ("to", "To", readable(&query.to)),

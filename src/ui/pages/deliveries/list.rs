@@ -3,33 +3,27 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Outcome, filter::LogFilter, short_id};
+use super::{export::Export, filter::LogFilter, histogram::Histogram, row::Row, views::Views};
 use crate::{
     domain::{
-        delivery::{Delivery, State},
-        log::LogQuery,
+        log::{LogQuery, PAGE_SIZES},
         permission::Permissions,
-        time::Timestamp,
     },
     rpc::{log::read_log, session::read_frame},
     ui::{
         pages::{
-            hooks::nav::{HookNav, HookPlace},
+            hooks::{header::HookHeader, nav::HookPlace},
             param, query,
         },
         widgets::{
-            datetime::DateTime,
+            datetime::{DateTime, readers_clock},
             field::ErrorSummary,
             frame::{Frame, Place},
-            live::News,
             loaded::loaded,
             pages::Pages,
         },
     },
-    view::{
-        log::{LogPage, LogRow},
-        words::deliveries as words,
-    },
+    view::{log::LogPage, words::deliveries as words},
 };
 
 /// The log of all hooks.
@@ -60,26 +54,28 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
     let title =
         hook.as_ref().map_or("Deliveries".to_owned(), |hook| format!("Deliveries – {}", hook.name));
     let kept = words::kept(page.kept_days, page.bodies_kept_days);
-    let refresh = page.query.address(&page.path);
     let errors = page.errors.clone();
     view! {
         <Title text=title/>
-        {hook.clone().map(|hook| view! {
-            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a
-                href=format!("/integration/hooks/{}", hook.id)>{hook.name}</a></p>
-        })}
+        {hook.clone().map(|hook| view! { <HookHeader id=hook.id place=HookPlace::Deliveries
+            permissions/> })}
         <div class="heading">
             <div>
-                <h1>"Deliveries"</h1>
+                {if hook.is_some() {
+                    view! { <h2>"Deliveries"</h2> }.into_any()
+                } else {
+                    view! { <h1>"Deliveries"</h1> }.into_any()
+                }}
                 <p class="lead">{kept}</p>
             </div>
-            <a class="button" href=refresh>"Refresh"</a>
+            <div class="buttons">
+                {page.errors.is_empty().then(|| view! { <Export page=page.clone()/> })}
+            </div>
         </div>
-        {hook.map(|hook| view! { <HookNav id=hook.id place=HookPlace::Deliveries permissions/> })}
         <ErrorSummary errors/>
         <LogFilter page=page.clone()/>
-        {page.links.stream.clone().map(|from| view! { <News from
-            newest=page.links.newest.clone()/> })}
+        {page.hook.is_none().then(|| view! { <Views page=page.clone()/> })}
+        <Histogram page=page.clone()/>
         {if page.rows.is_empty() {
             view! { <Nothing page=page.clone()/> }.into_any()
         } else {
@@ -87,6 +83,7 @@ fn Content(page: LogPage, permissions: Permissions) -> impl IntoView {
         }}
         <Further page=page.clone()/>
         {(page.may_replay && !page.rows.is_empty()).then(|| view! { <Bulk page=page.clone()/> })}
+        {(!page.rows.is_empty()).then(|| view! { <PageSize page=page.clone()/> })}
         <Pages newest=page.links.newer.is_some().then(|| page.links.newest.clone())
             newer=page.links.newer older=page.links.older/>
     }
@@ -117,7 +114,7 @@ fn Further(page: LogPage) -> impl IntoView {
         let found =
             if page.rows.is_empty() { "No matches yet." } else { "There may be more matches." };
         view! {
-            <p class="panel">{found} " Searched back to " <DateTime at=until now/> ". " <a
+            <p class="panel">{found} " " {words::searched(page.searched)} <DateTime at=until now/> ". " <a
                 href=address>"Search further back"</a></p>
         }
     })
@@ -125,78 +122,47 @@ fn Further(page: LogPage) -> impl IntoView {
 
 #[component]
 fn Table(page: LogPage) -> impl IntoView {
-    let LogPage { rows, may_replay, hook, now, suffix, .. } = page;
+    let LogPage { rows, may_replay, hook, now, suffix, links, .. } = page;
     let is_global = hook.is_none();
-    let heads =
-        ["Hook", "Status", "Accepted", "Attempts", "Last response", "Duration", "Next attempt"];
-    let class = |head: &str| matches!(head, "Attempts" | "Duration").then_some("spare");
-    let heads = heads.into_iter().skip(usize::from(!is_global));
-    let heads = heads.map(|head| view! { <th scope="col" class=class(head)>{head}</th> });
-    let rows = rows
-        .into_iter()
-        .map(|row| view! { <Row row now may_replay is_global suffix=suffix.clone()/> });
+    let clock = readers_clock();
+    // The date is shown where it changes; the first row shows it unless it is today's.
+    let mut day = clock.date(now);
+    let rows = rows.into_iter().map(|row| {
+        let own = clock.date(row.delivery.created_at);
+        let shows_date = std::mem::replace(&mut day, own.clone()) != own;
+        view! { <Row row now may_replay is_global shows_date suffix=suffix.clone()/> }
+    });
+    let rows: Vec<_> = rows.collect();
     view! {
         <div class="scroll" role="region" aria-label="Deliveries" tabindex="0">
-            <table class="log">
+            <table class="log" data-news=links.is_newest.then_some("")>
                 <caption class="visually-hidden">"Deliveries, newest first"</caption>
-                <thead><tr>{may_replay.then(|| view! { <td></td> })}<th
-                    scope="col">"Event"</th>{heads.collect_view()}</tr></thead>
-                <tbody>{rows.collect_view()}</tbody>
+                <thead><tr>
+                    {may_replay.then(|| view! { <td></td> })}
+                    <th scope="col">"Accepted"</th>
+                    <th scope="col">"Event"</th>
+                    {is_global.then(|| view! { <th scope="col">"Hook"</th> })}
+                    <th scope="col">"Result"</th>
+                    <th scope="col" class="end spare">"Attempts"</th>
+                    <th scope="col" class="end spare">"Duration"</th>
+                </tr></thead>
+                <tbody>{rows}</tbody>
             </table>
         </div>
     }
 }
 
-/// A delivery. The checkbox belongs to the form of [`Bulk`].
+/// How many rows a page has; the number stays in the address.
 #[component]
-fn Row(
-    row: LogRow,
-    now: Timestamp,
-    may_replay: bool,
-    is_global: bool,
-    suffix: String,
-) -> impl IntoView {
-    let LogRow { delivery, hook } = row;
-    let hook_page = format!("/integration/hooks/{}", delivery.hook_id);
-    let href = format!("{hook_page}/deliveries/{}{suffix}", delivery.id);
-    let event = delivery.event_id.to_string();
-    let answer = delivery.last_answer.map_or("–".to_owned(), words::response);
-    let reason = delivery.reason.clone();
-    let reason = reason.map(|reason| view! { <p class="small">{words::short_reason(&reason)}</p> });
-    let duration =
-        delivery.last_duration_ms.map_or("–".to_owned(), |millis| format!("{millis} ms"));
-    // An event has a delivery for each of its hooks, so its id alone does not identify a row.
-    let name = if is_global { format!("{} to {hook}", short_id(&event)) } else { short_id(&event) };
-    let label = format!("Select {name}");
-    view! {
-        <tr>
-            {may_replay.then(|| view! {
-                <td class="pick"><input type="checkbox" name="id" value=delivery.id.to_string()
-                    form="chosen" aria-label=label/></td>
-            })}
-            <th scope="row"><a class="mono nowrap" href=href title=event.clone()
-                aria-label=format!("Event {name}")>{short_id(&event)}</a></th>
-            {is_global.then(|| view! { <td data-label="Hook" class="named"><a
-                href=hook_page>{hook}</a></td> })}
-            <td data-label="Status"><Outcome delivery=delivery.clone()/> {reason}</td>
-            <td data-label="Accepted"><DateTime at=delivery.created_at now/></td>
-            <td data-label="Attempts" class="spare">{delivery.attempts}</td>
-            <td data-label="Last response">{answer}</td>
-            <td data-label="Duration" class="nowrap spare">{duration}</td>
-            <td data-label="Next attempt"><Next delivery now/></td>
-        </tr>
-    }
-}
-
-/// When the next attempt is due.
-#[component]
-fn Next(delivery: Delivery, now: Timestamp) -> impl IntoView {
-    match (delivery.state, delivery.due_at) {
-        (_, Some(at)) if at <= now => "now".into_any(),
-        (_, Some(at)) => view! { <DateTime at now/> }.into_any(),
-        (State::Held, None) => "when the hook resumes".into_any(),
-        _ => "–".into_any(),
-    }
+fn PageSize(page: LogPage) -> impl IntoView {
+    let chosen = page.query.page_size();
+    let links = PAGE_SIZES.iter().map(|rows| {
+        let href = page.query.with("rows", &rows.to_string()).address(&page.path);
+        let current = (*rows == chosen).then_some("true");
+        view! { <a href=href aria-current=current aria-label=format!("{rows} rows")>{*rows}</a> }
+    });
+    view! { <p class="ranges page-size"><span class="faint">"Rows: "</span>{links.collect_view()}
+    </p> }
 }
 
 /// Redelivers the selected rows, or all matches.

@@ -1,12 +1,18 @@
 //! The pages about deliveries, and parts of them that other pages share.
 
 pub mod detail;
+pub mod dismiss;
+pub mod dismissed;
+mod export;
 mod filter;
+mod histogram;
 pub mod list;
 pub mod redeliver;
 mod request;
+mod row;
 pub mod timeline;
 pub mod undelivered;
+mod views;
 
 use leptos::prelude::*;
 
@@ -18,6 +24,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::DateTime,
+        icon::IconName,
         table::DataTable,
     },
 };
@@ -30,18 +37,21 @@ fn short_id(id: &str) -> String {
 /// The state of a delivery as a badge.
 #[component]
 pub fn Outcome(delivery: Delivery) -> impl IntoView {
-    let tone = match delivery.state {
-        State::Delivered => Tone::Good,
-        State::Failed => Tone::Bad,
-        State::Pending | State::Waiting | State::Held => Tone::Warning,
-        State::Skipped | State::Cancelled => Tone::Neutral,
+    let (tone, sign) = match delivery.state {
+        State::Delivered => (Tone::Good, IconName::Ok),
+        State::Failed => (Tone::Bad, IconName::Failed),
+        State::Pending => (Tone::Warning, IconName::Running),
+        State::Waiting => (Tone::Warning, IconName::Waiting),
+        State::Held => (Tone::Warning, IconName::Held),
+        State::Skipped => (Tone::Neutral, IconName::Skipped),
+        State::Cancelled => (Tone::Neutral, IconName::Cancelled),
     };
     let text = if delivery.is_test {
         format!("{} (test)", delivery.state.word())
     } else {
         delivery.state.word().to_owned()
     };
-    view! { <Badge tone text/> }
+    view! { <Badge tone sign text/> }
 }
 
 /// The short table of recent deliveries on the page of a hook.

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use crate::{
-    domain::words::count,
+    domain::{redelivery::Act, words::count},
     rpc::deliveries::{Redeliver, RedeliverMany, ask_redeliver},
     ui::{
         pages::{param, query},
@@ -42,9 +42,10 @@ pub fn RedeliverSelectedPage() -> impl IntoView {
 /// What will be sent and where, what is left out, and the form.
 #[component]
 fn Question(asked: Redelivery) -> impl IntoView {
-    let Redelivery { ids, groups, refused, event, old_url, back } = asked;
+    let Redelivery { ids, groups, refused, event, old_url, back, again, now } = asked;
     let many = i64::try_from(ids.len()).unwrap_or(i64::MAX);
-    let title = words::redeliver_title(many, !refused.is_empty());
+    let title = words::send_title(again, now, !refused.is_empty());
+    let button = if again == 0 { words::act(Act::TryNow) } else { words::act(Act::Redeliver) };
     let is_one = many == 1;
     let moved = old_url.filter(|old| is_one && groups.iter().any(|group| group.url != *old));
     view! {
@@ -65,7 +66,7 @@ fn Question(asked: Redelivery) -> impl IntoView {
         {if many == 0 {
             view! { <p><a class="button" href=back>"Back"</a></p> }.into_any()
         } else {
-            view! { <Answer ids back is_one/> }.into_any()
+            view! { <Answer ids back is_one button/> }.into_any()
         }}
     }
 }
@@ -75,8 +76,9 @@ fn Question(asked: Redelivery) -> impl IntoView {
 fn Group(group: RedeliveryGroup, is_one: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", group.id);
     let what = if is_one { "The event".to_owned() } else { count(group.count, "event") };
+    let waiting = if group.act == Act::TryNow { " waiting for an attempt" } else { "" };
     view! {
-        <p>{what} " will be sent unchanged to " <code>{group.url}</code> " (hook " <a
+        <p>{what} {waiting} " will be sent unchanged to " <code>{group.url}</code> " (hook " <a
             href=page>{group.name}</a> ") with its current API key " <code>{group.key_hint}</code>
             "."</p>
         {(!group.enabled).then(|| view! { <p class="panel warn">"The hook is off. Redeliveries \
@@ -86,7 +88,7 @@ fn Group(group: RedeliveryGroup, is_one: bool) -> impl IntoView {
 
 /// Cancel or redeliver. Cancel has the focus, because it is the safe choice.
 #[component]
-fn Answer(ids: Vec<String>, back: String, is_one: bool) -> impl IntoView {
+fn Answer(ids: Vec<String>, back: String, is_one: bool, button: &'static str) -> impl IntoView {
     let cancel = view! { <a class="button" href=back.clone() autofocus>"Cancel"</a> };
     if is_one {
         let id = ids.into_iter().next().unwrap_or_default();
@@ -94,7 +96,7 @@ fn Answer(ids: Vec<String>, back: String, is_one: bool) -> impl IntoView {
             <form class="buttons" method="post" action=Redeliver::url()>
                 <input type="hidden" name="id" value=id/>
                 {cancel}
-                <button class="primary" type="submit">"Redeliver"</button>
+                <button class="primary" type="submit">{button}</button>
             </form>
         }
         .into_any();
@@ -105,7 +107,7 @@ fn Answer(ids: Vec<String>, back: String, is_one: bool) -> impl IntoView {
             {hidden.collect_view()}
             <input type="hidden" name="back" value=back/>
             {cancel}
-            <button class="primary" type="submit">"Redeliver"</button>
+            <button class="primary" type="submit">{button}</button>
         </form>
     }
     .into_any()

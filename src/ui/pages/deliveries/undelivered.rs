@@ -1,63 +1,87 @@
-//! Failed and skipped deliveries that were not redelivered: a group for each hook, with a row for
-//! each outcome and last response.
+//! What has not arrived and needs a person: a group for each hook, with a row for each cause, its
+//! number, its age and what can be done.
 
-use leptos::prelude::*;
+use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use crate::{
     domain::{
         address::address,
         delivery::State,
-        words::{deliveries, grouped},
+        log::AnswerGroup,
+        time::Timestamp,
+        words::{MANY, deliveries, grouped},
     },
-    rpc::log::read_inbox,
-    ui::widgets::{
-        frame::{Frame, Place},
-        loaded::loaded,
+    rpc::{
+        hooks::{SetEnabled, TryNow},
+        log::read_inbox,
+    },
+    ui::{
+        pages::query,
+        widgets::{
+            datetime::DateTime,
+            frame::{Frame, Place},
+            loaded::loaded,
+        },
     },
     view::{
-        log::{Inbox, InboxHook, InboxPart},
-        words::deliveries as words,
+        inbox::{Inbox, InboxHook, InboxPart},
+        words::inbox as words,
     },
 };
 
 /// The page of undelivered events.
 #[component]
 pub fn UndeliveredPage() -> impl IntoView {
-    view! { <Frame place=Place::Undelivered>{loaded(read_inbox(),
+    view! { <Frame place=Place::Undelivered>{loaded(read_inbox(query("q")),
     |inbox| view! { <Content inbox/> })}</Frame> }
+}
+
+/// What the reader may do, and the time.
+#[derive(Clone, Copy)]
+struct Reader {
+    may_replay: bool,
+    may_switch: bool,
+    now: Timestamp,
 }
 
 #[component]
 fn Content(inbox: Inbox) -> impl IntoView {
-    let Inbox { hooks, may_replay } = inbox;
+    let Inbox { hooks, query, is_any, may_replay, may_switch, now } = inbox;
+    let reader = Reader { may_replay, may_switch, now };
     let total: i64 = hooks.iter().map(|hook| hook.total).sum();
     let number = hooks.len();
+    let is_none = number == 0;
     let lead = words::undelivered(total, i64::try_from(number).unwrap_or(i64::MAX));
-    let groups = hooks.into_iter().map(|hook| view! { <Group hook may_replay/> });
-    let groups = groups.collect_view();
+    let groups = hooks.into_iter().map(|hook| view! { <Group hook reader/> }).collect_view();
     view! {
         <Title text="Undelivered"/>
         <div class="heading">
             <div>
                 <h1>"Undelivered"</h1>
-                <p class="lead">{lead}</p>
+                <p class="lead" id="live-undelivered" data-live="">{lead}</p>
             </div>
-            <a class="button" href="/integration/jobs">"Jobs"</a>
+            <div class="buttons">
+                <a class="button" href="/integration/dismissed">"Dismissed"</a>
+                <a class="button" href="/integration/jobs">"Jobs"</a>
+            </div>
         </div>
-        {if number == 0 {
+        {(is_any || !query.is_empty()).then(|| view! { <Search query/> })}
+        {if is_none && is_any {
+            view! { <p class="empty">"No hook or cause matches. " <a
+                href="/integration/undelivered">"Show all"</a></p> }.into_any()
+        } else if is_none {
             view! { <p class="empty">"Everything has been delivered."</p> }.into_any()
         } else {
             view! {
                 <div class="scroll" role="region" aria-label="Undelivered" tabindex="0">
-                    <table class="inbox">
-                        <caption class="visually-hidden">"Undelivered, by hook, status and last \
-                            response"</caption>
+                    <table class="inbox" id="live-inbox" data-live="">
+                        <caption class="visually-hidden">"Undelivered events, by hook and \
+                            cause"</caption>
                         <thead><tr>
-                            <th scope="col">"Hook"</th><th scope="col">"Status"</th><th
-                                scope="col">"Last response"</th>
-                            <th scope="col" class="end">"Deliveries"</th><th scope="col"><span
-                                class="visually-hidden">"Actions"</span></th>
+                            <th scope="col">"Cause"</th><th scope="col" class="end">"Events"</th>
+                            <th scope="col">"Oldest"</th><th scope="col">"Newest"</th>
+                            <th scope="col" class="end">"Actions"</th>
                         </tr></thead>
                         {groups}
                     </table>
@@ -67,58 +91,121 @@ fn Content(inbox: Inbox) -> impl IntoView {
     }
 }
 
-/// A hook with its rows, and the link that redelivers all of them.
 #[component]
-fn Group(hook: InboxHook, may_replay: bool) -> impl IntoView {
+fn Search(query: String) -> impl IntoView {
+    view! {
+        <form class="buttons" method="get" action="/integration/undelivered" role="search">
+            <label for="q" class="visually-hidden">"Hook or cause"</label>
+            <input id="q" name="q" type="search" class="short" value=query
+                placeholder="Hook or cause"/>
+            <button type="submit">"Search"</button>
+        </form>
+    }
+}
+
+/// A hook with its causes, and the link that redelivers all of them.
+#[component]
+fn Group(hook: InboxHook, reader: Reader) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let all = address(
         &format!("{page}/recover"),
         &[("since", "exact"), ("failed", "true"), ("skipped", "true")],
     );
-    let rows = hook
-        .parts
-        .into_iter()
-        .map(|part| view! { <Row page=page.clone() name=hook.name.clone() part may_replay/> });
+    let several = hook.parts.iter().filter(|part| part.state != State::Held).count() > 1;
+    let retrying = (hook.retrying > 0).then(|| words::retrying(hook.retrying, MANY));
+    let total_id = format!("live-undelivered-{}", hook.id);
+    let all_label = format!("Redeliver all events of {}", hook.name);
+    let name = hook.name.clone();
+    let rows = hook.parts.clone().into_iter().map(|part| {
+        let hook = hook.clone();
+        view! { <Row hook part reader/> }
+    });
     let rows = rows.collect_view();
     view! {
         <tbody>
             <tr class="group">
-                <th scope="rowgroup" colspan="3" class="named"><a
-                    href=page.clone()>{hook.name.clone()}</a></th>
-                <td class="end">{grouped(hook.total)}</td>
-                <td class="end">{may_replay.then(|| view! { <a href=all
-                    aria-label=format!("Redeliver all events of {}",
-                        hook.name)>"Redeliver all"</a> })}</td>
+                <th scope="rowgroup" class="named"><a href=page>{name}</a></th>
+                <td class="end" data-label="Events" id=total_id
+                    data-live="">{grouped(hook.total)}</td>
+                <td colspan="2" class="small">{retrying}</td>
+                <td class="end">{(reader.may_replay && several).then(|| view! { <a href=all
+                    aria-label=all_label>"Redeliver all"</a> })}</td>
             </tr>
             {rows}
         </tbody>
     }
 }
 
-/// The deliveries with the same outcome and last response.
+/// The events with the same cause. The number leads to exactly these.
 #[component]
-fn Row(page: String, name: String, part: InboxPart, may_replay: bool) -> impl IntoView {
-    let InboxPart { state, answer, count } = part;
-    let log =
-        address(&format!("{page}/deliveries"), &[("state", state.key()), ("answer", answer.key())]);
-    let recover = address(
-        &format!("{page}/recover"),
-        &[("since", "exact"), (state.key(), "true"), ("answer", answer.key())],
+fn Row(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
+    let InboxPart { state, answer, count, ends } = part.clone();
+    let cause = words::cause(state, answer, hook.enabled);
+    let key = answer.map(AnswerGroup::key).unwrap_or_default();
+    // Without tests, which are not counted here.
+    let outcome = if state == State::Failed { "undelivered" } else { state.key() };
+    let log = address(
+        &format!("/integration/hooks/{}/deliveries", hook.id),
+        &[("state", outcome), ("answer", key)],
     );
-    let outcome = match state {
-        State::Skipped => words::SKIPPED,
-        state => state.word(),
+    let row = format!("{}-{}-{key}", hook.id, state.key());
+    let age = |at: Option<Timestamp>| match at {
+        Some(at) => view! { <DateTime at now=reader.now/> }.into_any(),
+        None => "–".into_any(),
     };
-    let label = format!("{name}: {outcome}, {}", answer.word());
+    let view_label = format!("View {}: {}: {cause}", deliveries(count), hook.name);
     view! {
-        <tr>
-            <td></td>
-            <td data-label="Status">{outcome}</td>
-            <td data-label="Last response">{answer.word()}</td>
-            <td data-label="Deliveries" class="end"><a href=log aria-label=format!("View {}: \
-                {label}", deliveries(count))>{grouped(count)}</a></td>
-            <td class="end">{may_replay.then(|| view! { <a href=recover
-                aria-label=format!("Redeliver {label}")>"Redeliver"</a> })}</td>
+        <tr id=format!("u-{row}")>
+            <td data-label="Cause" id=format!("live-cause-{row}") data-live="">{cause}</td>
+            <td data-label="Events" class="end" id=format!("live-events-{row}") data-live=""><a
+                href=log aria-label=view_label>{grouped(count)}</a></td>
+            <td data-label="Oldest" id=format!("live-oldest-{row}") data-live="">{age(ends
+                .map(|(oldest, _)| oldest))}</td>
+            <td data-label="Newest" id=format!("live-newest-{row}") data-live="">{age(ends
+                .map(|(_, newest)| newest))}</td>
+            <td class="end"><Actions hook part reader/></td>
         </tr>
+    }
+}
+
+/// What can be done about a cause: held events need their hook, the others a redelivery or a
+/// dismissal.
+#[component]
+fn Actions(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
+    let InboxPart { state, answer, .. } = part;
+    let label = format!("{}: {}", hook.name, words::cause(state, answer, hook.enabled));
+    let key = answer.map(AnswerGroup::key).unwrap_or_default();
+    let page = format!("/integration/hooks/{}", hook.id);
+    match state {
+        State::Held if !hook.enabled => reader.may_switch.then(|| view! {
+            <form method="post" action=SetEnabled::url()>
+                <input type="hidden" name="id" value=hook.id/>
+                <input type="hidden" name="enabled" value="true"/>
+                <button type="submit" aria-label=format!("Turn on {}", hook.name)>"Turn on"</button>
+            </form>
+        })
+        .into_any(),
+        State::Held => reader.may_replay.then(|| view! {
+            <form method="post" action=TryNow::url()>
+                <input type="hidden" name="id" value=hook.id/>
+                <button type="submit" aria-label=format!("Try {label} now")>"Try now"</button>
+            </form>
+        })
+        .into_any(),
+        state => reader.may_replay.then(|| {
+            let recover = address(
+                &format!("{page}/recover"),
+                &[("since", "exact"), (state.key(), "true"), ("answer", key)],
+            );
+            let dismiss =
+                address(&format!("{page}/dismiss"), &[("state", state.key()), ("answer", key)]);
+            view! {
+                <span class="actions">
+                    <a href=recover aria-label=format!("Redeliver {label}")>"Redeliver"</a>
+                    <a href=dismiss aria-label=format!("Dismiss {label}")>"Dismiss"</a>
+                </span>
+            }
+        })
+        .into_any(),
     }
 }

@@ -21,11 +21,13 @@ use crate::{
         pages::{param, query},
         widgets::{
             copy::CopyButton,
+            empty::Empty,
             frame::{Frame, Place},
+            icon::{Icon, IconName},
             loaded::loaded,
         },
     },
-    view::events::EventPage as EventData,
+    view::{events::EventPage as EventData, words::events as words},
 };
 
 /// The page of an event type.
@@ -60,12 +62,16 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
         snippet,
         hook,
         hooks,
+        unheard,
         retries,
         timeout,
     } = page;
     let parts =
         PARTS.iter().map(|(id, name)| view! { <li><a href=format!("#{id}")>{*name}</a></li> });
     let base = format!("/integration/events/{}", event.key());
+    let create = permissions
+        .has(Permission::HooksWrite)
+        .then(|| format!("/integration/hooks/new?event={}", event.key()));
     view! {
         <Title text=event.name()/>
         <div class="event stack">
@@ -86,7 +92,8 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                 <pre id="sample-text" tabindex="0" role="region"
                     aria-label="Sample payload">{sample}</pre>
                 <p class="buttons">
-                    <a href=format!("{base}/sample.json") download>"Download sample"</a>
+                    <a class="button" href=format!("{base}/sample.json") download><Icon
+                        name=IconName::Download/>"Download sample"</a>
                     <CopyButton from="sample-text".to_owned() label="Copy sample".to_owned()/>
                 </p>
             </section>
@@ -119,7 +126,9 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                     settings."</p>
             </section>
             <section aria-labelledby="hooks"><h2
-                id="hooks">"Hooks for this event"</h2><Hooks hooks/></section>
+                id="hooks">"Hooks for this event"</h2>
+                <p id="live-unheard" class="warning" data-live="">{words::unheard(unheard)}</p>
+                <Hooks hooks create/></section>
         </div>
     }
 }
@@ -135,7 +144,7 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
                 <p class="lead"><code>{event.key()}</code></p>
             </div>
             <div class="buttons">
-                <a class="button" href=schema download>"Download JSON Schema"</a>
+                <a class="button" href=schema download><Icon name=IconName::Download/>"Download JSON Schema"</a>
                 {may_write.then(|| view! {
                     <a class="button primary" href=format!("/integration/hooks/new?event={}",
                         event.key())>"Create hook for this event"</a>
@@ -145,11 +154,17 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
     }
 }
 
-/// The hooks for this event and their switches.
+/// The hooks for this event and their switches. `create` is the form for the first one, for those
+/// who may fill it in.
 #[component]
-fn Hooks(hooks: Vec<Hook>) -> impl IntoView {
+fn Hooks(hooks: Vec<Hook>, create: Option<String>) -> impl IntoView {
     if hooks.is_empty() {
-        return view! { <p class="empty">"No hooks for this event yet."</p> }.into_any();
+        return view! {
+            <Empty icon=IconName::Hook text="No hooks for this event yet.">
+                {create.map(|href| view! { <a class="button" href=href>"Create hook"</a> })}
+            </Empty>
+        }
+        .into_any();
     }
     let items = hooks.into_iter().map(|hook| {
         let state = if hook.enabled { "on" } else { "off" };

@@ -9,6 +9,7 @@ use crate::{
         pages::schema_link::SchemaLink,
         widgets::{
             frame::{Frame, Place},
+            icon::{Icon, IconName},
             loaded::loaded,
             table::DataTable,
         },
@@ -27,6 +28,9 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
     let rows = events.into_iter().map(|row| {
         let event = row.event;
         let hooks = words::hooks(row.hooks, row.on);
+        let unheard =
+            words::unheard(row.unheard).map(|text| view! { <span class="warning">{text}</span> });
+        let id = format!("live-unheard-{}", event.key());
         let label = format!("Hooks for {}: {hooks}", event.name());
         view! {
             <tr>
@@ -36,7 +40,7 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
                 <td data-label="Sent when">{event.when()}</td>
                 <td data-label="Version">{row.version}</td>
                 <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key())
-                    aria-label=label>{hooks}</a></td>
+                    aria-label=label>{hooks}</a> <span id=id data-live="">{unheard}</span></td>
                 <td class="end"><SchemaLink event/></td>
             </tr>
         }
@@ -50,7 +54,8 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
             </div>
             <div class="buttons">
                 <a class="button" href="/api/v1/openapi.json">"OpenAPI description"</a>
-                <a class="button" href="/integration/events/schemas.zip" download>"Download all \
+                <a class="button" href="/integration/events/schemas.zip" download><Icon
+                    name=IconName::Download/>"Download all \
                     schemas"</a>
             </div>
         </div>

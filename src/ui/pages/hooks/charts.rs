@@ -1,5 +1,7 @@
-//! A hook's charts for a range of time: attempts, response time and failures. Each chart's numbers
-//! are also in a table.
+//! A hook's charts for a range of time: attempts and response time, whose numbers are also in a
+//! table; and why attempts failed.
+
+use std::time::Duration;
 
 use leptos::prelude::*;
 
@@ -12,7 +14,7 @@ use crate::{
         words::{MANY, count, count_to, grouped},
     },
     ui::widgets::{
-        chart::{Column, ColumnChart, LineChart},
+        chart::{Column, ColumnChart, LineChart, Slot, TimeChart},
         datetime::readers_clock,
         table::DataTable,
     },
@@ -24,30 +26,30 @@ use crate::{
 
 #[component]
 pub fn Charts(id: String, charts: Data) -> impl IntoView {
-    let Data { range, points, failures, skipped, outcomes, p50, p95 } = charts;
+    let Data { range, points, skipped, outcomes, p50, p95, .. } = charts;
     let page = format!("/integration/hooks/{id}");
     let sum = words::outcomes(&outcomes);
+    let from = points.first().map(|point| point.from.rfc3339()).unwrap_or_default();
     let skipped = (skipped > 0).then(|| {
-        let href = address(&format!("{page}/deliveries"), &[("state", "skipped")]);
+        let href = address(&format!("{page}/deliveries"), &[("state", "skipped"), ("from", &from)]);
         view! { ", " <a href=href>{count_to(skipped, MANY, "event")} " skipped"</a> }
     });
     let has_any = outcomes.total() > 0;
     let csv = format!("{page}/measured.csv?range={}", range.key());
     let response_time = p50.zip(p95).map(|(p50, p95)| words::response_time(p50, p95));
     view! {
-        <section class="card" aria-labelledby="attempts-title">
+        <section class="card" aria-labelledby="attempts-title" id="live-charts" data-live="">
             <div class="heading">
                 <h2 id="attempts-title">"Attempts in the last " {range.words()}</h2>
                 <Ranges page=page.clone() range/>
             </div>
             {if has_any {
-                view! { <Drawn points=points.clone() range sum=sum.clone()/> }.into_any()
+                view! { <Drawn page points=points.clone() range sum=sum.clone()/> }.into_any()
             } else {
                 view! { <p class="empty">"No attempts in the \
                     last " {range.words()} "."</p> }.into_any()
             }}
             <p>{sum} {skipped} "." " " {response_time}</p>
-            {(!failures.is_empty()).then(|| view! { <Failures page failures/> })}
             {has_any.then(|| view! {
                 <details>
                     <summary>"Show as table"</summary>
@@ -69,9 +71,10 @@ fn Ranges(page: String, range: Range) -> impl IntoView {
     view! { <nav class="ranges" aria-label="Time range">{links.collect_view()}</nav> }
 }
 
-/// The charts of attempts and of response time, with the same time axis.
+/// The charts of attempts and of response time, over the same time axis. Each period is a link: its
+/// values show on hover and focus, and it leads to the events that were accepted in it.
 #[component]
-fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
+fn Drawn(page: String, points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
     let columns = points
         .iter()
         .map(|point| Column { good: point.outcomes.succeeded, bad: point.outcomes.failed })
@@ -80,16 +83,37 @@ fn Drawn(points: Vec<Point>, range: Range, sum: String) -> impl IntoView {
         points.iter().map(|point| point.p50).collect(),
         points.iter().map(|point| point.p95).collect(),
     );
-    // Four labels, each at the beginning of a quarter of the range.
-    let step = (points.len() / 4).max(1);
+    // Columns between two labels: all labels get the same room.
+    let step = if range == Range::Month { 5 } else { 4 };
     let marks = points.iter().step_by(step).map(|point| short(point.from, range)).collect();
+    let slots = points.iter().map(|point| slot(&page, point, range)).collect();
     view! {
-        <ColumnChart columns marks label=format!("Attempts over time: {sum}")/>
-        <h3>"Response time"</h3>
-        <LineChart lower=p50 upper=p95 unit="ms" marks=Vec::new()
-            label="Response time: the lower line is the median, the upper line is \
-                   p95".to_owned()/>
+        <TimeChart slots marks>
+            <ColumnChart columns label=format!("Attempts over time: {sum}")/>
+            <h3>"Response time"</h3>
+            <LineChart lower=p50 upper=p95 unit="ms"
+                label="Response time: the lower line is the median, the upper line is \
+                       p95".to_owned()/>
+        </TimeChart>
     }
+}
+
+/// What a period's link shows and where it leads; `None` without attempts.
+fn slot(page: &str, point: &Point, range: Range) -> Option<Slot> {
+    if point.outcomes.total() == 0 {
+        return None;
+    }
+    let hours = u64::try_from(range.step()).unwrap_or(1);
+    let to = point.from.after(Duration::from_secs(hours * 3600));
+    let query = [("from", point.from.rfc3339()), ("to", to.rfc3339())];
+    let query = query.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let until = short(to, range);
+    Some(Slot {
+        href: address(&format!("{page}/deliveries"), &query),
+        title: format!("{} – {until}", short(point.from, range)),
+        values: words::outcomes(&point.outcomes),
+        more: point.p50.zip(point.p95).map(|(p50, p95)| words::response_time(p50, p95)),
+    })
 }
 
 /// The start of a column: the hour, with the day where the range is longer than one day.
@@ -99,6 +123,20 @@ fn short(at: Timestamp, range: Range) -> String {
     if range == Range::Day { hour.to_owned() } else { format!("{day} {hour}") }
 }
 
+/// The failed attempts by cause.
+#[component]
+pub fn WhyItFails(id: String, charts: Data) -> impl IntoView {
+    let page = format!("/integration/hooks/{id}");
+    view! {
+        <section class="card" id="live-why" data-live="" aria-labelledby="why-title">
+            <h2 id="why-title">"Why it fails"</h2>
+            <p class="small">"Failed attempts in the last " {charts.range.words()} ". Each cause \
+                leads to the events whose last attempt ended so."</p>
+            <Failures page failures=charts.failures/>
+        </section>
+    }
+}
+
 #[component]
 fn Failures(page: String, failures: Vec<(AnswerGroup, i64)>) -> impl IntoView {
     let items = failures.into_iter().map(move |(answer, times)| {
@@ -106,7 +144,7 @@ fn Failures(page: String, failures: Vec<(AnswerGroup, i64)>) -> impl IntoView {
         view! { <li><a href=href>{answer.word()}</a> " " <span class="count">{count(times,
         "attempt")}</span></li> }
     });
-    view! { <h3>"Failures"</h3> <ul class="failures">{items.collect_view()}</ul> }
+    view! { <ul class="failures">{items.collect_view()}</ul> }
 }
 
 #[component]

@@ -4,20 +4,21 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use super::{
-    CallbackUrl,
-    charts::Charts,
-    nav::{HookNav, HookPlace},
-    status::StatusPanel,
+    charts::{Charts, WhyItFails},
+    header::HookHeader,
+    nav::HookPlace,
 };
 use crate::{
     domain::{
+        address::address,
         hook::{Hook, Tuning},
         permission::{Permission, Permissions},
-        time::Timestamp,
+        time::{Timestamp, readable_duration},
         tuning::typed,
+        words::grouped,
     },
     rpc::{
-        hooks::{Reveal, SendTest, detail},
+        hooks::{Reveal, detail},
         session::read_frame,
     },
     ui::{
@@ -26,17 +27,19 @@ use crate::{
             param, query,
         },
         widgets::{
-            datetime::DateTime,
+            badge::Tone,
+            copy::CopyButton,
+            datetime::{DateTime, readers_clock},
             definition::Fact,
             frame::{Frame, Place},
             loaded::loaded,
-            switch::HookSwitch,
+            tile::{Tile, Tiles},
         },
     },
     view::{
         deliveries::DeliveryPage,
-        hooks::{HookPage as HookData, HookSecrets},
-        words::failure::advice,
+        hooks::{Charts as ChartData, HookPage as HookData, HookSecrets, StatusDetails},
+        words::{failure::advice, hooks as words},
     },
 };
 
@@ -52,26 +55,18 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, details, pauses_after, charts, recent, secrets, test, now } = page;
+    let HookData { hook, details, last_attempt, last_success, charts, recent, secrets, test, now } =
+        page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
-    let url = hook.callback_url.clone();
     let sees_log = permissions.has(Permission::DeliveriesRead);
-    let (id, subject) = (hook.id.to_string(), hook.clone());
+    let id = hook.id.to_string();
+    let last = LastTimes { attempt: last_attempt, success: last_success };
+    let failures = charts.clone().filter(|charts| !charts.failures.is_empty());
     view! {
-        <Title text=hook.name.clone()/>
+        <Title text=format!("Overview – {}", hook.name)/>
         <div class="hook stack">
-        <p class="crumbs"><a href="/integration/hooks">"Service \
-            hooks"</a> " › " {hook.event_type.name()}</p>
-        <div class="heading">
-            <div>
-                <h1>{hook.name.clone()}</h1>
-                <p class="lead"><CallbackUrl url/></p>
-            </div>
-            <Actions hook=hook.clone() permissions/>
-        </div>
-        <HookNav id=id.clone() place=HookPlace::Overview permissions/>
-        <StatusPanel hook=subject data=details pauses_after now/>
+        <HookHeader id=id.clone() place=HookPlace::Overview permissions/>
         {test.map(|test| view! {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
                 <h2 id="test-title">"Test result"</h2>
@@ -79,10 +74,11 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             </section>
         })}
         {secrets.map(|secrets| view! { <Secrets secrets/> })}
+        {charts.clone().map(|charts| view! { <HookTiles id=id.clone() details charts last now/> })}
         <div class="columns">
             <div class="stack">
             {charts.map(|charts| view! { <Charts id=id.clone() charts/> })}
-            <section aria-labelledby="last-title">
+            <section aria-labelledby="last-title" id="live-recent" data-live="">
                 <h2 id="last-title">"Recent deliveries"</h2>
                 {if !sees_log {
                     view! { <p>"Your role can't view deliveries."</p> }.into_any()
@@ -94,9 +90,53 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
                 }}
             </section>
             </div>
+            <div class="stack">
+            {failures.map(|charts| view! { <WhyItFails id charts/> })}
             <Facts hook now may_write may_reveal/>
+            </div>
         </div>
         </div>
+    }
+}
+
+#[derive(Clone, Copy)]
+struct LastTimes {
+    attempt: Option<Timestamp>,
+    success: Option<Timestamp>,
+}
+
+#[component]
+fn HookTiles(
+    id: String,
+    details: StatusDetails,
+    charts: ChartData,
+    last: LastTimes,
+    now: Timestamp,
+) -> impl IntoView {
+    let log = |state: &str| {
+        Some(address(&format!("/integration/hooks/{id}/deliveries"), &[("state", state)]))
+    };
+    let took = match charts.p50.zip(charts.p95) {
+        Some((p50, p95)) => format!("{} / {} ms", grouped(p50), grouped(p95)),
+        None => "–".to_owned(),
+    };
+    let oldest = details.held_since.map(|at| format!("oldest {}", readable_duration(at.until(now))));
+    let tone = if details.held > 0 { Tone::Warning } else { Tone::Neutral };
+    let clock = readers_clock();
+    let ago = |at: Timestamp| at.relative_to(now).unwrap_or_else(|| clock.date(at));
+    let attempt = last.attempt.map(|at| format!("last attempt {}", ago(at)));
+    view! {
+        <Tiles label="This hook">
+            <Tile id="live-rate" label=format!("Success rate, {}", charts.range.words())
+                figure=words::success_rate(&charts.outcomes)
+                note=words::brief_share(&charts.outcomes)/>
+            <Tile id="live-took" label=format!("Median / p95, {}", charts.range.words())
+                figure=took/>
+            <Tile id="live-held" label="Held" figure=words::up_to_many(details.held)
+                note=oldest.unwrap_or_default() tone href=log("held")/>
+            <Tile id="live-last" label="Last success"
+                figure=last.success.map_or("–".to_owned(), ago) note=attempt.unwrap_or_default()/>
+        </Tiles>
     }
 }
 
@@ -124,31 +164,6 @@ fn TestResult(test: DeliveryPage) -> impl IntoView {
 }
 
 #[component]
-fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
-    let id = hook.id.to_string();
-    let schema = format!("/integration/events/{}/schema.json", hook.event_type.key());
-    let may_write = permissions.has(Permission::HooksWrite);
-    let state = if hook.enabled { "On" } else { "Off" };
-    view! {
-        <div class="buttons">
-            {if may_write {
-                view! { <HookSwitch id=id.clone() label=format!("{} turned on", hook.name)
-                    on=hook.enabled/> }.into_any()
-            } else {
-                view! { <span>{state}</span> }.into_any()
-            }}
-            <a class="button" href=schema download>"Download JSON Schema"</a>
-            {permissions.has(Permission::HooksTest).then(|| view! {
-                <form method="post" action=SendTest::url()>
-                    <input type="hidden" name="id" value=id/>
-                    <button class="primary" type="submit">"Send test"</button>
-                </form>
-            })}
-        </div>
-    }
-}
-
-#[component]
 fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", hook.id);
     let event = format!("/integration/events/{}", hook.event_type.key());
@@ -161,7 +176,8 @@ fn Facts(hook: Hook, now: Timestamp, may_write: bool, may_reveal: bool) -> impl 
                 <Fact term="API key"><code>{hook.api_key_hint}</code></Fact>
                 <Fact term="Signature">"Standard Webhooks"</Fact>
                 {tuning_facts(&hook.tuning)}
-                <Fact term="ID"><code>{id.to_string()}</code></Fact>
+                <Fact term="ID"><code id="hook-id">{id.to_string()}</code> " " <CopyButton
+                    from="hook-id".to_owned() label="Copy ID".to_owned()/></Fact>
                 <Fact term="Created"><DateTime at=hook.created_at now/></Fact>
                 <Fact term="Updated"><DateTime at=hook.updated_at now/></Fact>
             </dl>
@@ -201,8 +217,11 @@ fn Secrets(secrets: HookSecrets) -> impl IntoView {
             <h2 id="secrets-title">"Secrets"</h2>
             <p>"Share these only with the receiver. This view is recorded in the audit log."</p>
             <dl>
-                <Fact term="API key (x-api-key)"><code>{secrets.api_key}</code></Fact>
-                <Fact term="Signing secret"><code>{secrets.signing_secret}</code></Fact>
+                <Fact term="API key (x-api-key)"><code id="api-key">{secrets.api_key}</code> " "
+                    <CopyButton from="api-key".to_owned() label="Copy key".to_owned()/></Fact>
+                <Fact term="Signing secret"><code id="signing-secret">{secrets
+                    .signing_secret}</code> " " <CopyButton from="signing-secret".to_owned()
+                        label="Copy secret".to_owned()/></Fact>
             </dl>
         </section>
     }

@@ -5,8 +5,9 @@ use leptos_meta::Title;
 
 use super::{
     filter::{Filter, Head, Pages},
+    first_steps::FirstSteps,
     row::{Row, RowMenuTemplate},
-    tiles::Tiles,
+    tiles::FigureTiles,
 };
 use crate::{
     domain::{
@@ -42,11 +43,8 @@ pub fn HooksPage() -> impl IntoView {
 #[component]
 fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     let may_write = permissions.has(Permission::HooksWrite);
-    let is_new =
-        list.rows.iter().all(|row| row.last_attempt.is_none()) && !list.query.is_filtered();
     let (total, found) = (list.total, list.found);
     let is_empty = list.rows.is_empty() && list.not_set_up.is_empty();
-    let has_hook = total > 0;
     let (asked, pages) = (list.query.clone(), list.pages);
     view! {
         <Title text="Service hooks"/>
@@ -59,8 +57,8 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
             {may_write.then(|| view! { <a class="button primary"
                 href="/integration/hooks/new">"New hook"</a> })}
         </div>
-        {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
-        {(total > 0).then(|| view! { <Tiles list=list.clone()/> })}
+        <FirstSteps/>
+        {(total > 0).then(|| view! { <FigureTiles list=list.clone()/> })}
         <Filter list=list.clone()/>
         {if is_empty {
             view! { <p class="empty">"No matching hooks or event types. " <a
@@ -142,27 +140,6 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
             </tr>
             {children()}
         </tbody>
-    }
-}
-
-/// Shown until the first delivery: how to get there.
-#[component]
-fn FirstSteps(has_hook: bool) -> impl IntoView {
-    let created = if has_hook { "done" } else { "" };
-    view! {
-        <section class="card steps">
-            <h2>"Get started in three steps"</h2>
-            <ol>
-                <li>"Start a receiver. To try things out, \
-                    run " <code>"service-hooks listen"</code> "."</li>
-                <li class=created>
-                    <a href="/integration/hooks/new">"Create a hook"</a> " with the receiver's URL \
-                        and API key."
-                    {has_hook.then_some(" Done.")}
-                </li>
-                <li>"Open the hook, select " <b>"Send test"</b> " and check the response."</li>
-            </ol>
-        </section>
     }
 }
 

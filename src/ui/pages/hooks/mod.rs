@@ -6,6 +6,8 @@ pub mod delete;
 pub mod detail;
 pub mod edit;
 mod filter;
+mod first_steps;
+pub mod header;
 pub mod list;
 pub mod nav;
 mod row;

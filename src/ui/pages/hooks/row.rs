@@ -39,7 +39,7 @@ pub fn Row(
     let full_name =
         if with_event { format!("{name} ({})", hook.event_type.name()) } else { name.clone() };
     view! {
-        <tr id=anchor class="hook">
+        <tr id=anchor class="hook" data-live="">
             {may_write.then(|| view! {
                 <td class="pick"><input type="checkbox" name="ids[]" value=id.clone() form="bulk"
                     aria-label=format!("Select {name}")/></td>
@@ -56,12 +56,10 @@ pub fn Row(
                 }}
             </td>
             <StatusCell hook=hook.clone() data=details now/>
-            <td data-label="Last 24 hours" class="day" id=format!("live-day-{id}")
-                data-live=""><DayBars day/></td>
-            <td data-label="Last success" class="last" id=format!("live-last-{id}") data-live=""
-                title=attempt>{success}</td>
+            <td data-label="Last 24 hours" class="day"><DayBars day/></td>
+            <td data-label="Last success" class="last" title=attempt>{success}</td>
             <td class="end actions"><SchemaLink event=hook.event_type brief=true/><a
-                class="dots" href=page aria-label=format!("Actions for {name}")>"⋯"</a></td>
+                class="dots" href=page aria-label=format!("Actions for {name}")></a></td>
         </tr>
     }
 }

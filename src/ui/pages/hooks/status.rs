@@ -13,6 +13,7 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::{DateTime, readers_clock},
+        icon::{Icon, IconName},
     },
     view::{
         hooks::StatusDetails as Data,
@@ -29,6 +30,19 @@ pub fn tone(status: HookStatus) -> Tone {
     }
 }
 
+/// The sign of a status, the same in lists, panels and tiles.
+pub fn sign(status: HookStatus) -> IconName {
+    match status {
+        HookStatus::Healthy => IconName::Ok,
+        HookStatus::Degraded => IconName::Degraded,
+        HookStatus::Throttled => IconName::Waiting,
+        HookStatus::Paused => IconName::Paused,
+        HookStatus::SwitchedOff => IconName::Blocked,
+        HookStatus::Quiet => IconName::Quiet,
+        HookStatus::Off => IconName::Off,
+    }
+}
+
 /// What is read out when the status changes.
 fn announced(hook: &Hook, data: &Data) -> String {
     format!("{}: {}", hook.name, data.status.word())
@@ -39,12 +53,13 @@ fn announced(hook: &Hook, data: &Data) -> String {
 #[component]
 pub fn StatusCell(hook: Hook, data: Data, now: Timestamp) -> impl IntoView {
     let status = data.status;
-    let (id, announce) = (format!("live-status-{}", hook.id), announced(&hook, &data));
+    let announce = announced(&hook, &data);
     let full = full_reason(&hook, &data, now);
     view! {
-        <td data-label="Status" class="condition" id=id data-live="" data-announce=announce
+        <td data-label="Status" class="condition" data-announce=announce
             title=(!full.is_empty()).then_some(full)>
-            <Badge tone=tone(status) text=status.word()/> " " {brief_reason(&hook, &data, now)}
+            <Badge tone=tone(status) sign=sign(status) text=status.word()/> " "
+            {brief_reason(&hook, &data, now)}
         </td>
     }
 }
@@ -110,21 +125,25 @@ pub fn StatusPanel(
 ) -> impl IntoView {
     let status = data.status;
     let class = match tone(status) {
-        Tone::Good => "panel ok",
-        Tone::Warning => "panel warn",
-        Tone::Bad => "panel bad",
-        Tone::Neutral => "panel",
+        Tone::Good => "panel with-sign ok",
+        Tone::Warning => "panel with-sign warn",
+        Tone::Bad => "panel with-sign bad",
+        Tone::Neutral => "panel with-sign",
     };
-    let (id, announce) = (format!("live-panel-{}", hook.id), announced(&hook, &data));
+    let (id, announce) = (format!("live-status-{}", hook.id), announced(&hook, &data));
     let advice = data.health.last_answer.map(failure::advice);
-    let needs_advice = matches!(status, HookStatus::Paused | HookStatus::Degraded);
+    let advice =
+        advice.filter(|_| matches!(status, HookStatus::Paused | HookStatus::Degraded));
     view! {
-        <div class="state">
-            <p class=class id=id data-live="" data-announce=announce><b>{status.word()} ". "</b>
-                {in_words(&hook, data, pauses_after, tested, now)}</p>
+        <div class=class id=id data-live="" data-announce=announce>
+            <Icon name=sign(status)/>
+            <div>
+                <p><b>{status.word()} ". "</b>{in_words(&hook, data, pauses_after, tested,
+                    now)}</p>
+                {advice.map(|advice| view! { <p class="advice">{advice}</p> })}
+            </div>
             {children()}
         </div>
-        {advice.filter(|_| needs_advice).map(|advice| view! { <p class="advice">{advice}</p> })}
     }
 }
 
@@ -145,7 +164,8 @@ fn in_words(
         }
         (HookStatus::SwitchedOff, ..) => {
             let reason = hook.off_reason.as_deref().map(words::off_reason);
-            view! { {reason} " Fix the receiver, then turn the hook on. " {held} }.into_any()
+            let next = hook.off_reason.as_deref().map(words::off_next);
+            view! { {reason} " " {next} " " {held} }.into_any()
         }
         (HookStatus::Paused, Some(pause), _) => view! {
             "The pause began " <DateTime at=pause.since now/> " after " {failures} ". Last \

@@ -4,7 +4,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::nav::{HookNav, HookPlace};
+use super::{header::HookHeader, nav::HookPlace};
 use crate::{
     domain::{
         contract::BodyCheck, delivery::Delivery, hook::Hook, permission::Permissions,
@@ -21,6 +21,7 @@ use crate::{
         },
         widgets::{
             datetime::DateTime,
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
             table::DataTable,
@@ -58,34 +59,31 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
         history,
         now,
     } = page;
-    let address = format!("/integration/hooks/{}", hook.id);
     let title = if was_stopped {
-        format!("Error: Test {}", hook.name)
+        format!("Error: Test – {}", hook.name)
     } else {
-        format!("Test {}", hook.name)
+        format!("Test – {}", hook.name)
     };
-    let (id, name) = (hook.id.to_string(), hook.name.clone());
+    let id = hook.id.to_string();
     let differs = matches!(checked, Some(BodyCheck::SchemaMismatch(_)));
     let error = checked
         .as_ref()
         .filter(|checked| **checked != BodyCheck::Valid)
-        .map(|_| "Fix the errors listed above.".to_owned());
+        .map(|_| "Fix the errors listed beside it.".to_owned());
+    let (has_answer, sent) = (checked.is_some() || result.is_some(), body.clone());
     let snippets = format!("/integration/events/{}?hook={id}#receive", hook.event_type.key());
     view! {
         <Title text=title/>
         <div class="stack test">
-            <p class="crumbs"><a href="/integration/hooks">"Service hooks"</a> " › " <a
-                href=address>{name.clone()}</a></p>
-            <h1>"Test " {name}</h1>
-            <HookNav id=id.clone() place=HookPlace::Test permissions/>
-            {result.map(|result| view! { <Result result body=body.clone() sees_answer/> })}
-            {checked.map(|checked| view! { <Checked checked was_stopped/> })}
+            <HookHeader id=id.clone() place=HookPlace::Test permissions/>
+            <div class="test-columns">
             <section class="stack tight" aria-labelledby="body-title">
                 <h2 id="body-title">"Test payload"</h2>
                 <About hook=hook.clone()/>
                 <Samples id=id.clone() origin may_use_last has_no_last/>
                 <form class="stack editor" method="post" action=SendBody::url()>
                     <input type="hidden" name="id" value=id/>
+                    <FormToken/>
                     <TextArea name="body" label="Payload" value=body rows=16 error
                         hint="JSON. Sent exactly as shown, with this hook's key and signature."/>
                     <div class="buttons">
@@ -96,7 +94,15 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
                     </div>
                 </form>
             </section>
-            <section class="stack tight" aria-labelledby="history-title">
+            {has_answer.then(|| view! {
+                <div class="stack answer">
+                    {checked.map(|checked| view! { <Checked checked was_stopped/> })}
+                    {result.map(|result| view! { <Result result body=sent sees_answer/> })}
+                </div>
+            })}
+            </div>
+            <section class="stack tight" id="live-tests" data-live=""
+                aria-labelledby="history-title">
                 <h2 id="history-title">"Recent tests"</h2>
                 <History history now/>
             </section>

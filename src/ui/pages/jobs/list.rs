@@ -17,7 +17,10 @@ use crate::{
             table::DataTable,
         },
     },
-    view::jobs::{JobList, JobPage},
+    view::{
+        jobs::{JobList, JobPage},
+        words::jobs::{self as words, Standing},
+    },
 };
 
 /// The list of jobs.
@@ -42,7 +45,7 @@ fn Content(list: JobList) -> impl IntoView {
                                       events for a hook, or all matching events in the \
                                       log."</p> }.into_any()
         } else {
-            view! { <DataTable label="Jobs" columns=&["Started", "Hook", "Status", "Redelivered",
+            view! { <DataTable label="Jobs" columns=&["Started", "Hook", "Status", "Delivered",
                 "Selection"]>{rows}</DataTable> }.into_any()
         }}
         <Pages newest=None newer=None older/>
@@ -51,15 +54,26 @@ fn Content(list: JobList) -> impl IntoView {
 
 #[component]
 fn Row(page: JobPage, now: Timestamp) -> impl IntoView {
-    let JobPage { job, hook, .. } = page;
+    let JobPage { job, results, hook, has_hook, .. } = page;
     let (_, all) = job.progress();
+    let standing = Standing::of(&job, &results);
+    let hook = hook.unwrap_or_else(|| "All".to_owned());
+    let hook = match job.scope.hook.filter(|_| has_hook) {
+        Some(id) => view! { <a href=format!("/integration/hooks/{id}")>{hook}</a> }.into_any(),
+        None => hook.into_any(),
+    };
+    let (status_id, count_id) =
+        (format!("live-job-status-{}", job.id), format!("live-job-count-{}", job.id));
+    let became = words::became(&results);
     view! {
-        <tr>
+        <tr id=format!("job-{}", job.id)>
             <th scope="row"><a href=format!("/integration/jobs/{}", job.id)><DateTime
                 at=job.created_at now/></a></th>
-            <td data-label="Hook" class="named">{hook.unwrap_or_else(|| "All".to_owned())}</td>
-            <td data-label="State"><JobBadge state=job.state/></td>
-            <td data-label="Redelivered">{grouped(job.done)} " of " {grouped(all)}</td>
+            <td data-label="Hook" class="named">{hook}</td>
+            <td data-label="Status" id=status_id data-live=""><JobBadge standing/></td>
+            <td data-label="Delivered" id=count_id data-live="">{grouped(results.delivered)} " of "
+                {grouped(all)} {(results.delivered < job.done).then(|| view! { <p
+                    class="small">{became}</p> })}</td>
             <td data-label="Selection">{scope_words(&job.scope)}</td>
         </tr>
     }

@@ -8,23 +8,27 @@ mod spread;
 use leptos::prelude::*;
 
 use crate::{
-    domain::job::{JobState, Scope},
+    domain::job::Scope,
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::readers_clock,
+        icon::IconName,
     },
-    view::words::jobs as words,
+    view::words::jobs::{self as words, Standing},
 };
 
-/// The state of a job as a badge.
+/// The state of a job and of its deliveries as a badge.
 #[component]
-fn JobBadge(state: JobState) -> impl IntoView {
-    let tone = match state {
-        JobState::Running => Tone::Warning,
-        JobState::Done => Tone::Good,
-        JobState::Paused | JobState::Cancelled => Tone::Neutral,
+fn JobBadge(standing: Standing) -> impl IntoView {
+    let (tone, sign) = match standing {
+        Standing::Running | Standing::Sending => (Tone::Warning, IconName::Running),
+        Standing::Held => (Tone::Warning, IconName::Held),
+        Standing::Failed => (Tone::Bad, IconName::Failed),
+        Standing::Done => (Tone::Good, IconName::Ok),
+        Standing::Paused => (Tone::Neutral, IconName::Paused),
+        Standing::Cancelled => (Tone::Neutral, IconName::Cancelled),
     };
-    view! { <Badge tone text=words::state(state)/> }
+    view! { <Badge tone sign text=standing.word()/> }
 }
 
 /// What a job redelivers, with times in the reader's time zone.

@@ -16,12 +16,13 @@ use crate::{
     },
     ui::{
         pages::{
-            hooks::nav::{HookNav, HookPlace},
+            hooks::{header::HookHeader, nav::HookPlace},
             param, query,
         },
         widgets::{
             datetime::{DateTime, ExactDateTime},
             field::{Description, ErrorSummary, Field, FieldError},
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
         },
@@ -66,17 +67,14 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
     view! {
         <Title text=title/>
         {match hook.clone() {
-            Some(hook) => view! { <p class="crumbs"><a href="/integration/hooks">"Service \
-                hooks"</a> " › " <a href=format!("/integration/hooks/{}",
-                    hook.id)>{hook.name}</a></p> }.into_any(),
+            Some(hook) => view! { <HookHeader id=hook.id place=HookPlace::Recover permissions/>
+                <h2>"Redeliver missed events"</h2> }.into_any(),
             None => view! { <p class="crumbs"><a
-                href="/integration/undelivered">"Undelivered"</a></p> }.into_any(),
+                href="/integration/undelivered">"Undelivered"</a></p>
+                <h1>"Redeliver missed events"</h1> }.into_any(),
         }}
-        <h1>"Redeliver missed events"</h1>
-        {hook.clone().map(|hook| view! { <HookNav id=hook.id
-            place=HookPlace::Recover permissions/> })}
-        <p class="lead">"Sends failed or skipped events again: unchanged, to the hook's current \
-                         URL, oldest first. You see a preview before anything is sent."</p>
+        <p class="lead">"Sends events again: unchanged, to the hook's current URL, oldest \
+                         first."</p>
         {page.running.clone().map(|job| view! {
             <p class="panel warn">"Another redelivery is running. " <a
                 href=format!("/integration/jobs/{job}")>"View progress"</a> ". Wait for it to \
@@ -84,8 +82,37 @@ fn Content(page: RecoverPage, permissions: Permissions) -> impl IntoView {
         })}
         {hook.map(|hook| view! { <HookNotice hook page=page.clone()/> })}
         <ErrorSummary errors=page.errors.clone()/>
+        <Ranges page=page.clone()/>
         {page.dry_run.clone().map(|run| view! { <Numbers run page=page.clone()/> })}
         <Form page/>
+    }
+}
+
+/// The path of this page.
+fn path(hook: Option<&RecoverHook>) -> String {
+    match hook {
+        Some(hook) => format!("/integration/hooks/{}/recover", hook.id),
+        None => "/integration/deliveries/recover".to_owned(),
+    }
+}
+
+/// The time ranges as links: each shows its numbers at once.
+#[component]
+fn Ranges(page: RecoverPage) -> impl IntoView {
+    let RecoverPage { form, hook, spans, .. } = page;
+    let path = path(hook.as_ref());
+    let links = spans.into_iter().filter(|span| span.from.is_some()).map(|span| {
+        let current = (span.key == form.since).then_some("true");
+        let href = form.with_range(&span.key).address(&path);
+        view! { <li><a href=href aria-current=current>{span.words}</a></li> }
+    });
+    let links = links.collect_view();
+    let custom = (form.since == "exact").then(|| {
+        view! { <li><a href="#options"
+        aria-current="true">"Custom"</a></li> }
+    });
+    view! {
+        <nav aria-label="Time range"><ul class="choices">{links} {custom}</ul></nav>
     }
 }
 
@@ -132,7 +159,11 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                             been redelivered. Choose a longer time range or more \
                             statuses."</p> }.into_any()
             } else {
+                let (run, page) = (run.clone(), page);
+                let spread = run.spread.clone();
+                let took = words::duration(total, run.per_second);
                 view! {
+                    <Start run page/>
                     <div class="scroll" role="region" aria-label="Events to redeliver"
                         tabindex="0">
                         <table>
@@ -143,10 +174,9 @@ fn Numbers(run: DryRun, page: RecoverPage) -> impl IntoView {
                             <tbody>{rows}</tbody>
                         </table>
                     </div>
-                    <SpreadChart spread=run.spread.clone()/>
-                    <p>{words::duration(total, run.per_second)} " Receivers can use webhook-id to \
-                        ignore duplicates. Tests are not included."</p>
-                    <Start run page/>
+                    <SpreadChart spread/>
+                    <p>{took} " Receivers can use webhook-id to ignore duplicates. Tests are not \
+                        included."</p>
                 }.into_any()
             }}
         </section>
@@ -171,6 +201,7 @@ fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
     view! {
         <form class="buttons" method="post" action=BeginRecover::url()>
             <input type="hidden" name="id" value=id/>
+            <FormToken/>
             {hidden}
             <button class="primary" type="submit">{start}</button>
         </form>
@@ -181,10 +212,8 @@ fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
 #[component]
 fn Form(page: RecoverPage) -> impl IntoView {
     let RecoverPage { form, from, to, zone, hook, spans, errors, dry_run, .. } = page;
-    let action = match &hook {
-        Some(hook) => format!("/integration/hooks/{}/recover", hook.id),
-        None => "/integration/deliveries/recover".to_owned(),
-    };
+    let action = path(hook.as_ref());
+    let open = dry_run.is_none();
     let states = form.states();
     let boxes = STATES.iter().map(|state| {
         let checked = states.contains(state);
@@ -202,6 +231,8 @@ fn Form(page: RecoverPage) -> impl IntoView {
     let pace_error = errors.message("pace").map(str::to_owned);
     let described = Description::of("pace", true, pace_error.is_some());
     view! {
+        <details id="options" open=open>
+        <summary>"Choose another time range, status or rate"</summary>
         <form class="recover stack" method="get" action=action>
             <Since form=form.clone() spans from to zone errors=errors.clone()/>
             <fieldset class="field choice">
@@ -226,6 +257,7 @@ fn Form(page: RecoverPage) -> impl IntoView {
             <div class="buttons"><button type="submit"
                 class:primary=dry_run.is_none()>{button}</button></div>
         </form>
+        </details>
     }
 }
 

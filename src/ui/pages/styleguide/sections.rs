@@ -13,14 +13,18 @@ use crate::{
         copy::CopyButton,
         datetime::{DateTime, ExactDateTime},
         definition::Fact,
+        empty::Empty,
         field::{ErrorSummary, TextField},
         frame::{Notice, SystemBanner},
+        icon::{Icon, IconName},
         loaded::Explained,
         menu::{Menu, RowMenu},
         pages::Pages,
+        panel::Panel,
         switch::{HookSwitch, SwitchField},
         table::DataTable,
         text_area::TextArea,
+        tile::{Tile, Tiles},
     },
     view::{
         Error,
@@ -58,12 +62,66 @@ pub fn buttons() -> AnyView {
 }
 
 pub fn badges() -> AnyView {
+    let badges = [
+        (Tone::Good, IconName::Ok, "Delivered"),
+        (Tone::Warning, IconName::Degraded, "Degraded"),
+        (Tone::Warning, IconName::Paused, "Paused"),
+        (Tone::Warning, IconName::Held, "Held"),
+        (Tone::Warning, IconName::Waiting, "Waiting"),
+        (Tone::Warning, IconName::Running, "Running"),
+        (Tone::Warning, IconName::Warning, "Warning"),
+        (Tone::Bad, IconName::Failed, "Failed"),
+        (Tone::Bad, IconName::Blocked, "Turned off by the portal"),
+        (Tone::Neutral, IconName::Off, "Off"),
+        (Tone::Neutral, IconName::Skipped, "Skipped"),
+        (Tone::Neutral, IconName::Cancelled, "Cancelled"),
+        (Tone::Neutral, IconName::Quiet, "No traffic"),
+    ];
     view! {
         <p class="buttons">
-            <Badge tone=Tone::Good text="Delivered"/> <Badge tone=Tone::Warning
-                text="Paused"/> <Badge tone=Tone::Bad text="Failed"/>
-            <Badge tone=Tone::Neutral text="Skipped"/>
+            {badges.map(|(tone, sign, text)| view! { <Badge tone sign text/> }).collect_view()}
         </p>
+    }
+    .into_any()
+}
+
+pub fn icons() -> AnyView {
+    let icons = IconName::ALL
+        .iter()
+        .map(|name| view! { <li><Icon name=*name/> <code>{name.id()}</code></li> });
+    view! { <ul class="icons">{icons.collect_view()}</ul> }.into_any()
+}
+
+pub fn tiles() -> AnyView {
+    let href = "#figures".to_owned();
+    view! {
+        <Tiles label="Sample figures">
+            <Tile id="tile-plain" label="Delivered, 24 h" figure="12,480" note="+6 %"/>
+            <Tile id="tile-good" label="Success rate" figure="98.7 %" tone=Tone::Good/>
+            <Tile id="tile-warn" label="Held" figure="604" note="oldest 2 h" tone=Tone::Warning
+                href=href.clone()/>
+            <Tile id="tile-bad" label="Hooks failing" figure="3" note="of 61" tone=Tone::Bad href/>
+        </Tiles>
+    }
+    .into_any()
+}
+
+pub fn panels() -> AnyView {
+    let panels = [
+        (Tone::Good, IconName::Ok, "Healthy.", "98 of 99 attempts succeeded."),
+        (Tone::Warning, IconName::Paused, "Paused.", "67 events are held. Next attempt in 40 s."),
+        (Tone::Bad, IconName::Blocked, "Turned off.", "The receiver responded with 410 Gone."),
+        (Tone::Neutral, IconName::Off, "Off.", "New events are skipped."),
+    ];
+    let panels = panels.map(|(tone, sign, state, words)| {
+        let action = view! { <button type="submit">"Try now"</button> }.into_any();
+        view! { <Panel tone sign action><p><b>{state}</b> " " {words}</p></Panel> }
+    });
+    view! {
+        {panels.collect_view()}
+        <Empty icon=IconName::Inbox text="Everything has been delivered."/>
+        <Empty icon=IconName::Hook text="No hooks yet."><a class="button primary"
+            href="#panels-and-empty-lists">"Create hook"</a></Empty>
     }
     .into_any()
 }
@@ -112,7 +170,7 @@ pub fn wrong_fields() -> AnyView {
             warnings=Invalid::one("both", "plain-http", "Plain HTTP: anyone on the network path \
                 can read the key and the events.")/>
         <TextArea name="wrong_lines" label="Many lines with an error" rows=4 value="{".to_owned()
-            error=Some("Line 1, column 1: EOF while parsing an object.".to_owned())/>
+            error=Some("Line 1, column 1: it ends in the middle of an object.".to_owned())/>
     }
     .into_any()
 }

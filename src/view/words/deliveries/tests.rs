@@ -91,25 +91,25 @@ fn a_held_delivery_may_have_had_attempts() {
 fn a_redelivery_that_is_held_says_until_when() {
     let (off, paused) = (held_by(Acceptance::Off, 1, None), held_by(Acceptance::Paused, 1, None));
     assert_eq!(
-        redelivery_started(&off),
-        "The hook is off. The event is held until the hook is turned on."
+        accepted(Act::Redeliver, &off),
+        "Redelivery queued. The hook is off: the event is held until the hook is turned on."
     );
     assert_eq!(
-        redelivery_started(&paused),
-        "The hook is paused. The event is held until the hook recovers."
+        accepted(Act::Redeliver, &paused),
+        "Redelivery queued. The hook is paused: the event is held until the hook recovers."
     );
     let mut all = Redelivered { refused: 2, ..Redelivered::default() };
     assert_eq!(all.sentence(), "Nothing was redelivered: 2 deliveries can't be redelivered now.");
-    all.add(&off);
-    all.add(&paused);
-    all.add(&paused);
+    all.add(Act::Redeliver, &off);
+    all.add(Act::Redeliver, &paused);
+    all.add(Act::Redeliver, &paused);
     assert_eq!(
         all.sentence(),
         "1 event is held until its hook is turned on. 2 events are held until their hook \
          recovers. 2 were left out: they can't be redelivered now."
     );
     let waiting = delivery(State::Waiting, 1, None);
-    assert_eq!(redelivery_started(&waiting), "Redelivery started.");
+    assert_eq!(accepted(Act::Redeliver, &waiting), "Redelivery started.");
 }
 
 #[test]
@@ -127,8 +127,10 @@ fn a_summary_names_the_time_of_the_next_attempt() {
 
 #[test]
 fn numbers_decide_the_words() {
-    assert_eq!(redeliver_title(0, false), "No deliveries selected");
-    assert_eq!(redeliver_title(2, true), "Redeliver 2 events?");
+    assert_eq!(send_title(0, 0, false), "No deliveries selected");
+    assert_eq!(send_title(2, 0, true), "Redeliver 2 events?");
+    assert_eq!(send_title(2, 1, true), "Redeliver 2 events, and try 1 waiting event now?");
+    assert_eq!(send_title(0, 1, false), "Try this event now?");
     let redelivered = Redelivered { sent: 2, refused: 1, ..Redelivered::default() };
     assert_eq!(
         redelivered.sentence(),
@@ -137,6 +139,50 @@ fn numbers_decide_the_words() {
     assert_eq!(redeliver_matching(Some(1204)), "Redeliver all 1,204 matching events");
     assert!(redeliver_matching(Some(MANY + 1)).ends_with("(more than 10,000)"));
     assert_eq!(kept(90, 1), "Deliveries are kept for 90 days, payloads for 1 day.");
-    assert_eq!(undelivered(2, 1), "2 failed or skipped deliveries in 1 hook.");
     assert_eq!(stored_response(16_384, true), "Truncated to the first 16 KiB.");
+}
+
+/// For every state, switch and payload: the sentence, the reason and the button agree.
+#[test]
+fn what_is_said_agrees_with_what_can_be_done() {
+    use crate::domain::redelivery::{Refusal, possible};
+    for state in State::ALL.iter().copied() {
+        for is_on in [Some(true), Some(false), None] {
+            for (has_payload, attempts) in [(true, 0), (true, 3), (false, 0), (false, 3)] {
+                for is_test in [true, false] {
+                    let answer = (attempts > 0).then_some(Answer::Status(503));
+                    let hold =
+                        if is_on == Some(false) { Acceptance::Off } else { Acceptance::Paused };
+                    let reason = (state == State::Held).then(|| hold.hold_reason()).flatten();
+                    let reason = reason.map(str::to_owned);
+                    let it = Delivery { reason, is_test, ..delivery(state, attempts, answer) };
+                    let said = summary(&it, Timestamp(0));
+                    let case = format!("{state:?} {is_on:?} {has_payload} {attempts}: {said}");
+                    match possible(&it, is_on, has_payload) {
+                        Ok(done) => {
+                            assert!(!is_test && has_payload && is_on.is_some(), "{case}");
+                            assert_eq!(done == Act::TryNow, !state.is_final(), "{case}");
+                            assert_eq!(act(done) == "Redeliver", state.is_final(), "{case}");
+                        }
+                        Err(refusal) => {
+                            let why = refusal.sentence();
+                            assert!(!why.contains("can be"), "{case} {why}");
+                            // What happens by itself is never called impossible.
+                            let waits = said.contains("will be sent automatically");
+                            assert!(
+                                !(waits && refusal == Refusal::HookOff)
+                                    || !why.contains("You can't"),
+                                "{case} {why}"
+                            );
+                        }
+                    }
+                    assert_eq!(said.contains("the hook is off"), reason_is_off(&it), "{case}");
+                }
+            }
+        }
+    }
+}
+
+fn reason_is_off(delivery: &Delivery) -> bool {
+    delivery.reason.as_deref() == Acceptance::Off.hold_reason()
 }

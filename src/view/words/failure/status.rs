@@ -106,8 +106,8 @@ fn of_rare_client_error(status: u16) -> Diagnosis {
         ),
         410 => says(
             "The receiver returned 410 Gone: this URL no longer accepts events.",
-            "The hook is turned off when an event gets this response. Enter the new URL, turn the \
-             hook on, and redeliver missed events.",
+            "Enter the receiver's new URL in the hook's settings. An event that gets this response \
+             turns the hook off: turn it on again, then redeliver missed events.",
         ),
         413 => says(
             "The receiver returned 413 Content Too Large: the payload exceeds its limit.",

@@ -17,7 +17,7 @@ const PROBLEMS: &[(&str, &str, &str, &str)] = &[
         "400",
         "Malformed",
         "The body is not valid JSON.",
-        "The body is not valid JSON: EOF while parsing an object at line 1 column 1",
+        "The body is not valid JSON: it ends in the middle of an object (line 1, column 1)",
     ),
     (
         "401",
@@ -42,6 +42,18 @@ const PROBLEMS: &[(&str, &str, &str, &str)] = &[
          second to get its response.",
     ),
     ("413", "TooLarge", "The body is too large.", "The body must be at most 1048576 bytes."),
+    (
+        "412",
+        "PreconditionFailed",
+        "`If-Match` doesn't have the hook's current version. Nothing was changed.",
+        "The hook is now at version 4. Read it again and repeat your change.",
+    ),
+    (
+        "415",
+        "Unsupported",
+        "The body is compressed, or not in UTF-8.",
+        "Compressed bodies are not supported. Send the JSON without Content-Encoding.",
+    ),
     (
         "422",
         "Invalid",
@@ -68,7 +80,8 @@ const PROBLEMS: &[(&str, &str, &str, &str)] = &[
 fn applies(status: &str, method: &str, path: &str, operation: &Operation) -> bool {
     let takes_body = matches!(method, "post" | "patch");
     match status {
-        "400" | "413" | "409" => takes_body,
+        "400" | "413" | "415" | "409" => takes_body,
+        "412" => path == "/api/v1/hooks/{id}" && matches!(method, "patch" | "delete"),
         // The body can name a hook.
         "404" => path.contains('{') || path == "/api/v1/deliveries/redeliver",
         "429" => path == "/api/v1/hooks/{id}/test",

@@ -3,7 +3,7 @@
 //! cost time at thousands of events per second.
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
+use serde_json::{error::Category, value::RawValue};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ArrayBuilder, OneOfBuilder, Ref, RefOr, schema::Schema},
@@ -11,7 +11,10 @@ use utoipa::{
 
 use crate::{
     domain::{event::EventType, invalid::Invalid},
-    engine::{catalogue::strict::UniqueFields, dispatcher::Emit},
+    engine::{
+        catalogue::{strict::UniqueFields, syntax},
+        dispatcher::Emit,
+    },
     http::api::{problem::Problem, v1::shapes::keys::EventTypeKey},
 };
 
@@ -61,13 +64,13 @@ pub fn is_batch(body: &[u8]) -> bool {
 
 fn read_one(body: &Bytes) -> Result<Emit, Problem> {
     let raw: &RawValue =
-        serde_json::from_slice(body).map_err(|error| Problem::malformed(&error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| Problem::malformed(body, &error))?;
     Ok(envelope(raw)?)
 }
 
 fn read_batch(body: &Bytes) -> Result<Vec<Emit>, Problem> {
     let raws: Vec<&RawValue> =
-        serde_json::from_slice(body).map_err(|error| Problem::malformed(&error.to_string()))?;
+        serde_json::from_slice(body).map_err(|error| Problem::malformed(body, &error))?;
     if raws.is_empty() || raws.len() > BATCH {
         return Err(Invalid::one("body", "length", format!("must hold 1 to {BATCH} events")).into());
     }
@@ -85,8 +88,12 @@ fn read_batch(body: &Bytes) -> Result<Vec<Emit>, Problem> {
 fn envelope(raw: &RawValue) -> Result<Emit, Invalid> {
     let UniqueFields(members): UniqueFields<&RawValue> =
         serde_json::from_str(raw.get()).map_err(|error| {
-            let message = format!("must be an object with \"type\" and \"data\": {error}");
-            Invalid::one("body", "type", message)
+            let message = "must be an object with \"type\" and \"data\"";
+            if error.classify() != Category::Data || !raw.get().starts_with('{') {
+                return Invalid::one("body", "type", message);
+            }
+            let fault = syntax::fault(raw.get().as_bytes(), &error);
+            Invalid::one("body", "type", format!("{message}: {}", fault.words))
         })?;
     let mut invalid = Invalid::default();
     let unknown = members.keys().filter(|name| !matches!(name.as_str(), "type" | "data"));

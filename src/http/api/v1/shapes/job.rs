@@ -11,9 +11,13 @@ use super::{
     page::page,
     time::Time,
 };
-use crate::domain::{
-    delivery::State,
-    job::{Count, Job},
+use crate::{
+    domain::{
+        delivery::State,
+        job::{Count, Job},
+        job_results::JobResults,
+    },
+    view::words::jobs::progress,
 };
 
 /// A job redelivers many deliveries at a limited pace.
@@ -36,10 +40,13 @@ pub struct JobShape {
     pub per_second: u32,
     /// Matching deliveries when the job started.
     pub total: i64,
-    /// Deliveries that were redelivered.
+    /// Deliveries that it made due again. `results` says what became of them.
     pub done: i64,
     /// Deliveries left out, because they were settled in the meantime or their payload was removed.
     pub skipped: i64,
+    pub results: ResultsShape,
+    /// Progress and results in a sentence.
+    pub summary: String,
     pub created_by: String,
     pub created_at: Time,
     pub updated_at: Time,
@@ -48,9 +55,43 @@ pub struct JobShape {
     pub problem: Option<String>,
 }
 
-impl From<Job> for JobShape {
-    fn from(job: Job) -> Self {
+/// What became of the deliveries that a job redelivered. It can change after the job is done.
+#[derive(Serialize, ToSchema)]
+#[schema(as = JobResults)]
+pub struct ResultsShape {
+    pub delivered: i64,
+    pub failed: i64,
+    /// The next attempt is due, or will be.
+    pub waiting: i64,
+    /// Held until the hook is turned on.
+    pub held_off: i64,
+    /// Held until the paused hook recovers.
+    pub held_paused: i64,
+    pub cancelled: i64,
+    /// Counting a state stops at 10,001.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
+impl From<JobResults> for ResultsShape {
+    fn from(results: JobResults) -> Self {
         Self {
+            delivered: results.delivered,
+            failed: results.failed,
+            waiting: results.waiting,
+            held_off: results.held_off,
+            held_paused: results.held_paused,
+            cancelled: results.cancelled,
+            more: results.is_more,
+        }
+    }
+}
+
+impl JobShape {
+    pub fn new((job, results): (Job, JobResults)) -> Self {
+        Self {
+            summary: progress(&job, &results),
+            results: results.into(),
             id: job.id.0,
             kind: JobKind(job.kind),
             state: JobState(job.state),

@@ -1,0 +1,85 @@
+//! What can be done with a delivery now: one decision for its page, lists, the confirmation page,
+//! the API and the command line.
+
+use serde::{Deserialize, Serialize};
+
+use super::delivery::{Delivery, State};
+
+/// What a person can do with a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Act {
+    /// It is settled: send it again, with a new retry schedule.
+    Redeliver,
+    /// It waits or is held: make an attempt now, before it is due.
+    TryNow,
+}
+
+/// Why nothing can be done with a delivery now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// Its hook was deleted.
+    HookDeleted,
+    /// It is a test.
+    Test,
+    /// Retention removed the payload.
+    NoPayload,
+    /// The first attempt is due.
+    Pending,
+    /// It waits for a hook that is off.
+    HookOff,
+}
+
+/// What can be done with a delivery. `is_on` is its hook's switch; `None`: the hook was deleted.
+/// An off hook allows a redelivery: the event is held until the hook is turned on.
+pub fn possible(
+    delivery: &Delivery,
+    is_on: Option<bool>,
+    has_payload: bool,
+) -> Result<Act, Refusal> {
+    let is_on = is_on.ok_or(Refusal::HookDeleted)?;
+    match delivery.state {
+        _ if delivery.is_test => Err(Refusal::Test),
+        _ if !has_payload => Err(Refusal::NoPayload),
+        State::Pending => Err(Refusal::Pending),
+        State::Held | State::Waiting if !is_on => Err(Refusal::HookOff),
+        State::Held | State::Waiting => Ok(Act::TryNow),
+        State::Delivered | State::Failed | State::Skipped | State::Cancelled => Ok(Act::Redeliver),
+    }
+}
+
+impl Refusal {
+    /// The error code of the API.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HookDeleted => "deleted",
+            Self::Test => "test",
+            Self::NoPayload => "pruned",
+            Self::Pending => "open",
+            Self::HookOff => "off",
+        }
+    }
+
+    /// The reason and the next step, without the refusal itself.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::HookDeleted => "The hook was deleted.",
+            Self::Test => "Tests can't be redelivered. Send a new test.",
+            Self::NoPayload => "The payload was removed after the retention period.",
+            Self::Pending => "The first attempt is still pending.",
+            Self::HookOff => "The hook is off. Turn it on to send the event.",
+        }
+    }
+
+    /// The whole sentence.
+    pub fn sentence(self) -> String {
+        match self {
+            Self::Test => self.reason().to_owned(),
+            Self::HookDeleted | Self::NoPayload => {
+                format!("You can't redeliver this. {}", self.reason())
+            }
+            Self::Pending => format!("You can't redeliver this yet. {}", self.reason()),
+            // The event is sent as soon as the hook is on: that is the next step, not a redelivery.
+            Self::HookOff => self.reason().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Use cases of dismissals: a person says with a reason that failed or skipped deliveries need not
+//! be sent, or takes that back. The first transaction has the audit entry; further ones continue in
+//! steps. May import domain, the dispatcher and engine::store.
+
+use super::{
+    dispatcher::Dispatcher,
+    error::Error,
+    store::{
+        self, audit, dismissals, hooks,
+        once::{self, Once},
+    },
+};
+use crate::domain::{
+    delivery::State,
+    dismissal::{Dismissal, MAX_DISMISSED, is_dismissible, validate_reason},
+    id::{DismissalId, HookId},
+    invalid::Invalid,
+    log::AnswerGroup,
+    permission::{Grant, right},
+    time::Timestamp,
+};
+
+/// What to dismiss.
+pub struct Dismiss {
+    pub hook: HookId,
+    pub state: State,
+    pub answer: Option<AnswerGroup>,
+    pub reason: String,
+    /// Only what was accepted before this time: what the person saw. Default: now.
+    pub until: Option<Timestamp>,
+}
+
+/// Dismisses up to [`MAX_DISMISSED`] deliveries.
+pub async fn dismiss(
+    engine: &Dispatcher,
+    by: Grant<right::DeliveriesReplay>,
+    dismiss: Dismiss,
+    once: Option<Once>,
+) -> Result<Dismissal, Error> {
+    let clock = engine.clock().clone();
+    let now = clock.now();
+    let reason = validate_reason(&dismiss.reason)?;
+    if !is_dismissible(dismiss.state) {
+        return Err(Invalid::one("state", "range", "must be failed or skipped").into());
+    }
+    let end = Timestamp(now.0 + 1);
+    let until = dismiss.until.map_or(end, |until| until.min(end));
+    let mut dismissal = Dismissal {
+        id: DismissalId(clock.id()),
+        hook: dismiss.hook,
+        state: dismiss.state,
+        answer: dismiss.answer,
+        reason,
+        number: 0,
+        created_by: by.by().to_owned(),
+        created_at: now,
+        undone_by: None,
+        undone_at: None,
+    };
+    let (begun, grant, noted) = (dismissal.clone(), by.clone(), clock.clone());
+    let first: Result<dismissals::Stepped, Error> = engine
+        .store()
+        .write_alone(move |conn| {
+            Box::pin(async move {
+                hooks::find(conn, &grant, begun.hook).await?.ok_or(Error::NotFound("hook"))?;
+                dismissals::insert(conn, &grant, &begun).await?;
+                let detail = audit_detail(&begun);
+                let hook = begun.hook.to_string();
+                audit::note(conn, &noted, &grant, "delivery.dismissed", &hook, &detail).await?;
+                once::note(conn, once.as_ref(), || format!("/api/v1/dismissals/{}", begun.id))
+                    .await?;
+                Ok(dismissals::step(conn, &grant, &begun, until, None, now).await?)
+            })
+        })
+        .await;
+    let mut stepped = first?;
+    dismissal.number = stepped.number;
+    while stepped.cursor.is_some() && dismissal.number < MAX_DISMISSED {
+        let (next, grant, cursor) = (dismissal.clone(), by.clone(), stepped.cursor);
+        let step: Result<dismissals::Stepped, Error> = engine
+            .store()
+            .write_alone(move |conn| {
+                Box::pin(async move {
+                    Ok(dismissals::step(conn, &grant, &next, until, cursor, now).await?)
+                })
+            })
+            .await;
+        stepped = step?;
+        dismissal.number += stepped.number;
+    }
+    Ok(dismissal)
+}
+
+fn audit_detail(dismissal: &Dismissal) -> String {
+    let answer = dismissal.answer.map(|answer| format!(", {}", answer.word())).unwrap_or_default();
+    format!("{}{answer}: {}", dismissal.state.key(), dismissal.reason)
+}
+
+/// Takes a dismissal back: its deliveries are undelivered again, except those that were redelivered
+/// meanwhile.
+pub async fn undo(
+    engine: &Dispatcher,
+    by: Grant<right::DeliveriesReplay>,
+    id: DismissalId,
+    once: Option<Once>,
+) -> Result<Dismissal, Error> {
+    let clock = engine.clock().clone();
+    let now = clock.now();
+    let found = dismissals::find(&mut engine.store().read().await?, &by, id).await?;
+    let dismissal = found.ok_or(Error::NotFound("dismissal"))?;
+    if dismissal.undone_at.is_some() {
+        return Err(already_undone());
+    }
+    // It is marked last, so that it can be repeated if the process dies in between.
+    loop {
+        let (next, grant) = (dismissal.clone(), by.clone());
+        let number: Result<i64, Error> = engine
+            .store()
+            .write_alone(move |conn| {
+                Box::pin(async move { Ok(dismissals::undo_step(conn, &grant, &next, now).await?) })
+            })
+            .await;
+        if number? < dismissals::STEP {
+            break;
+        }
+    }
+    engine
+        .store()
+        .write_alone(move |conn| {
+            Box::pin(async move {
+                match dismissals::undo(conn, &by, id, now).await {
+                    Err(store::Error::Missing) => return Err(already_undone()),
+                    undone => undone?,
+                }
+                let (hook, detail) = (dismissal.hook.to_string(), audit_detail(&dismissal));
+                audit::note(conn, &clock, &by, "delivery.dismissal_undone", &hook, &detail).await?;
+                once::note(conn, once.as_ref(), || format!("/api/v1/dismissals/{id}")).await?;
+                dismissals::find(conn, &by, id).await?.ok_or(Error::NotFound("dismissal"))
+            })
+        })
+        .await
+}
+
+fn already_undone() -> Error {
+    Invalid::one("id", "undone", "These events were already brought back.").into()
+}

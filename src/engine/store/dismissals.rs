@@ -1,0 +1,184 @@
+//! Dismissals: which failed or skipped deliveries a person said need not be sent, and why. A
+//! dismissal cancels its deliveries in steps, each in a transaction of its own, so that the writer
+//! is not kept busy. Undoing one works the same way.
+
+use uuid::Uuid;
+
+use super::{
+    db::{Conn, on_db, padded, push_list},
+    error::{Error, expect_one},
+    log,
+};
+use crate::domain::{
+    delivery::State,
+    dismissal::Dismissal,
+    id::{DeliveryId, DismissalId, HookId},
+    job::Scope,
+    log::AnswerGroup,
+    permission::{Grant, Implies, right},
+    time::Timestamp,
+};
+
+/// Deliveries of one step.
+pub const STEP: i64 = 250;
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: DismissalId,
+    hook_id: HookId,
+    state: String,
+    answer: Option<String>,
+    reason: String,
+    number: i64,
+    created_by: String,
+    created_at: Timestamp,
+    undone_by: Option<String>,
+    undone_at: Option<Timestamp>,
+}
+
+const SELECT: &str = "SELECT id, hook_id, state, answer, reason, number, created_by, created_at, \
+     undone_by, undone_at FROM dismissals ";
+
+impl Row {
+    fn into_dismissal(self) -> Result<Dismissal, Error> {
+        let state = State::from_key(&self.state)
+            .ok_or(Error::Inconsistent { table: "dismissals", column: "state" })?;
+        Ok(Dismissal {
+            id: self.id,
+            hook: self.hook_id,
+            state,
+            answer: self.answer.as_deref().and_then(AnswerGroup::from_key),
+            reason: self.reason,
+            number: self.number,
+            created_by: self.created_by,
+            created_at: self.created_at,
+            undone_by: self.undone_by,
+            undone_at: self.undone_at,
+        })
+    }
+}
+
+pub async fn insert(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query(
+        "INSERT INTO dismissals (id, hook_id, state, answer, reason, number, created_by, \
+         created_at) VALUES ($1, $2, $3, $4, $5, 0, $6, $7)",
+    ).bind(dismissal.id).bind(dismissal.hook).bind(dismissal.state.key())
+     .bind(dismissal.answer.map(AnswerGroup::key)).bind(&dismissal.reason)
+     .bind(&dismissal.created_by).bind(dismissal.created_at).execute(c).await.map(drop))?;
+    Ok(())
+}
+
+pub async fn find(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    id: DismissalId,
+) -> Result<Option<Dismissal>, Error> {
+    let row: Option<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE id = ").push_bind(id).build_query_as().fetch_optional(c).await
+    })?;
+    row.map(Row::into_dismissal).transpose()
+}
+
+/// A page of dismissals, newest first. Returns one row more than `limit` when there are more.
+pub async fn page(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesRead>,
+    cursor: Option<DismissalId>,
+    limit: u32,
+) -> Result<Vec<Dismissal>, Error> {
+    let rows: Vec<Row> = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(SELECT);
+        query.push("WHERE id < ").push_bind(cursor.unwrap_or(DismissalId(Uuid::max())));
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(limit) + 1);
+        query.build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(Row::into_dismissal).collect()
+}
+
+/// Where a step stopped, and how many deliveries it dismissed.
+pub struct Stepped {
+    /// `None`: it reached the end.
+    pub cursor: Option<DeliveryId>,
+    pub number: i64,
+}
+
+/// Dismisses the next deliveries of the dismissal that were accepted before `until`. A delivery
+/// that was redelivered meanwhile is left out.
+pub async fn step(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+    until: Timestamp,
+    after: Option<DeliveryId>,
+    now: Timestamp,
+) -> Result<Stepped, Error> {
+    let scope = Scope {
+        hook: Some(dismissal.hook),
+        states: vec![dismissal.state],
+        answer: dismissal.answer,
+        to: Some(until),
+        ..Scope::default()
+    };
+    let limit = u32::try_from(STEP).unwrap_or(u32::MAX);
+    let (found, scanned_to) = log::next(conn, &scope, after, limit).await?;
+    let ids: Vec<DeliveryId> = found.into_iter().map(|(id, _)| id).collect();
+    let lock = conn.skip_locked();
+    let mut number = 0;
+    for chunk in padded(&ids) {
+        number += on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new(
+                "UPDATE deliveries SET state = 'cancelled', reason_before = reason, reason = ",
+            );
+            query.push_bind(dismissal.stored_reason()).push(", dismissal_id = ");
+            query.push_bind(dismissal.id).push(", updated_at = ").push_bind(now);
+            query.push(" WHERE id IN (SELECT id FROM deliveries WHERE state = ");
+            query.push_bind(dismissal.state.key()).push(" AND id IN ");
+            push_list!(query, &chunk);
+            query.push(lock).push(")").build().execute(c).await.map(|done| done.rows_affected())
+        })?;
+    }
+    let number = i64::try_from(number).unwrap_or(i64::MAX);
+    on_db!(conn, c => sqlx::query("UPDATE dismissals SET number = number + $2 WHERE id = $1")
+        .bind(dismissal.id).bind(number).execute(c).await.map(drop))?;
+    Ok(Stepped { cursor: scanned_to.or(ids.last().copied()), number })
+}
+
+/// Marks a dismissal as undone. Fails with [`Error::Missing`] if it already is.
+pub async fn undo(
+    conn: &mut Conn,
+    by: &Grant<right::DeliveriesReplay>,
+    id: DismissalId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE dismissals SET undone_by = $2, undone_at = $3 WHERE id = $1 AND undone_at IS NULL",
+    ).bind(id).bind(by.by()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+/// Brings the next deliveries of a dismissal back to the state that they had. Returns how many.
+pub async fn undo_step(
+    conn: &mut Conn,
+    _by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let lock = conn.skip_locked();
+    let rows = on_db!(conn, c: Engine => {
+        let mut query = sqlx::QueryBuilder::<Engine>::new(
+            "UPDATE deliveries SET reason = reason_before, reason_before = NULL, \
+             dismissal_id = NULL, state = ",
+        );
+        query.push_bind(dismissal.state.key()).push(", updated_at = ").push_bind(now);
+        query.push(" WHERE id IN (SELECT id FROM deliveries WHERE dismissal_id = ");
+        query.push_bind(dismissal.id).push(" AND state = 'cancelled' ORDER BY dismissal_id, id");
+        query.push(" LIMIT ").push_bind(STEP).push(lock).push(")");
+        query.build().execute(c).await.map(|done| done.rows_affected())
+    })?;
+    Ok(i64::try_from(rows).unwrap_or(i64::MAX))
+}

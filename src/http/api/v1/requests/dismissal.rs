@@ -1,0 +1,52 @@
+//! The request that dismisses undelivered events.
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::{
+    domain::{delivery::State, dismissal::is_dismissible, id::HookId, log::AnswerGroup},
+    http::api::v1::shapes::{keys::DeliveryState, time::Time},
+    portal::ops::dismissals::Dismiss,
+};
+
+/// The state of what is dismissed. The error text completes "must be".
+#[derive(Deserialize)]
+#[serde(try_from = "DeliveryState")]
+pub struct DismissibleState(State);
+
+impl TryFrom<DeliveryState> for DismissibleState {
+    type Error = &'static str;
+
+    fn try_from(DeliveryState(state): DeliveryState) -> Result<Self, Self::Error> {
+        if is_dismissible(state) { Ok(Self(state)) } else { Err("failed or skipped") }
+    }
+}
+
+/// The undelivered events of a hook that need not be sent.
+#[derive(Deserialize, ToSchema)]
+pub struct NewDismissal {
+    /// `failed` or `skipped`.
+    #[schema(value_type = String, example = "failed")]
+    pub state: DismissibleState,
+    /// Only deliveries whose last response was in this group, such as `5xx`, `timeout` or `none`.
+    #[schema(required = false)]
+    pub answer: Option<String>,
+    /// Why they need not be sent: up to 200 characters. It is shown in the log.
+    #[schema(max_length = 200)]
+    pub reason: String,
+    /// Only deliveries accepted before this time. Default: now.
+    #[schema(value_type = Time, required = false)]
+    pub until: Option<Time>,
+}
+
+impl NewDismissal {
+    /// `None`: the group of responses is unknown.
+    pub fn of(self, hook: HookId) -> Option<Dismiss> {
+        let answer = match self.answer.as_deref() {
+            None => None,
+            Some(key) => Some(AnswerGroup::from_key(key)?),
+        };
+        let until = self.until.map(|Time(until)| until);
+        Some(Dismiss { hook, state: self.state.0, answer, reason: self.reason, until })
+    }
+}

@@ -1,0 +1,30 @@
+//! Try now and Resume: the forms that send a hook's waiting deliveries before they are due.
+
+use super::{flash, found::parse_id};
+use crate::{
+    portal::{
+        ops,
+        request::{redirect, request},
+    },
+    view::{Error, session::FlashKind, words::deliveries as words},
+};
+
+/// Sends a hook's waiting deliveries now, probes a paused hook, and returns to the page that asked.
+pub async fn hook(id: &str) -> Result<(), Error> {
+    let request = request()?;
+    let hook = request.respond(parse_id(id))?;
+    let (kind, text) = match ops::try_now::hook(&request.ctx, hook).await {
+        Ok((forward, was_paused)) => {
+            (FlashKind::Done, words::trying_now(forward.deliveries, forward.or_more, was_paused))
+        }
+        // It was turned off since the page was shown.
+        Err(ops::Error::Invalid(invalid)) => {
+            let message = invalid.0.first().map(|fault| fault.message.clone());
+            (FlashKind::Warning, message.unwrap_or_default())
+        }
+        Err(error) => return request.respond(Err(error)),
+    };
+    flash(&request, kind, text).await;
+    redirect(&request.came_from(&format!("/integration/hooks/{hook}")));
+    Ok(())
+}
