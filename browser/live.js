@@ -229,7 +229,6 @@ function slide(copy, isBusy, start) {
       // The island could not be loaded: a plain form.
       button.ariaChecked = is;
       form.elements.namedItem("enabled").value = String(is !== "true");
-      form.querySelector(".switch-word").textContent = is === "true" ? "On" : "Off";
     }
   }
 }

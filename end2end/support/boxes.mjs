@@ -46,10 +46,11 @@ export function cut(page) {
 /** Opens every menu of the page that is not in `opened` yet, with its button at the top and at the bottom of the window, and looks at each entry. */
 export async function menus(page, opened) {
   const faults = [];
-  const buttons = await page.locator("[popovertarget]").filter({ visible: true }).all();
+  const buttons = await page.locator("[popovertarget], a.dots").filter({ visible: true }).all();
   for (const button of buttons) {
     const name = (await button.getAttribute("aria-label")) ?? (await button.textContent());
-    const id = await button.getAttribute("popovertarget");
+    // The menu of a row is made when it is opened.
+    const id = await button.evaluate((element) => element.getAttribute("popovertarget") ?? `m-${element.pathname.split("/").pop()}`);
     if (opened.has(id)) continue;
     opened.add(id);
     for (const block of ["start", "end"]) {

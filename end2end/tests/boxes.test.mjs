@@ -2,7 +2,7 @@
 // is cut, and every entry of every menu lies inside its panel and the window.
 
 import { cut, menus } from "../support/boxes.mjs";
-import { ready } from "../support/browser.mjs";
+import { awake, ready } from "../support/browser.mjs";
 import { crowd, SETTINGS } from "../support/crowd.mjs";
 import { expect, test } from "../support/fixtures.mjs";
 
@@ -76,7 +76,8 @@ test("the row menu of a hook shows its six entries, and each leads somewhere", a
   page,
 }) => {
   await page.goto(HOOKS);
-  const button = page.locator(`#h-${scene.hook}`).getByRole("button", { name: "Actions for" });
+  await awake(page);
+  const button = page.locator(`#h-${scene.hook}`).getByRole("link", { name: "Actions for" });
   for (const [entry, path] of [
     ["Deliveries", `/${scene.hook}/deliveries`],
     ["Send test", `/${scene.hook}/test`],

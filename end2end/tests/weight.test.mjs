@@ -15,8 +15,10 @@ const BUDGET = {
   html: 30 * KB,
   requests: 8,
 };
-/** Fifty rows with slider, chart, menu and links each: 36 elements a row. */
-const MOST_ELEMENTS = 1900;
+/** Fifty rows of at most 24 elements, with slider, chart and links each. */
+const MOST_ELEMENTS = 1400;
+/** The height of the page with them, at 1280 px. */
+const TALLEST = 2600;
 const SECOND_VIEW = 35 * KB;
 
 // A trace makes requests of its own.
@@ -49,6 +51,9 @@ test("costs little to look at fifty hooks for the first time, and less to go on"
   const { nodes } = await seenBy(page);
   note("elements", String(nodes));
   expect(nodes).toBeLessThanOrEqual(MOST_ELEMENTS);
+  const heights = await page.locator("tr.hook").evaluateAll((rows) => rows.map((row) => row.offsetHeight));
+  expect(new Set(heights), "every hook is one line of 44 px").toEqual(new Set([44]));
+  expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(TALLEST);
 
   requests.clear();
   await page.getByRole("link", { name: "Event catalogue" }).click();

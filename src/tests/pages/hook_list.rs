@@ -125,7 +125,10 @@ async fn a_throttled_hook_is_throttled_on_pages_and_in_the_api(db: TestDb) {
     let app = TestApp::start(db).await;
     let token = app.full_token().await;
     let browser = app.browser(Role::Administrator).await;
-    let busy = Receiver::ruled(|_| Reply::status(429).header("retry-after", "3000")).await;
+    let busy = Receiver::ruled(|_| Reply {
+        headers: vec![("retry-after", "3000".to_owned())],
+        ..Reply::status(429)
+    }).await;
     let hook = make(&app, &token, "Busy", &busy.url("/in"), true).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     eventually("the API says so", async || {

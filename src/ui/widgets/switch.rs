@@ -9,7 +9,7 @@ use leptos::{ev::SubmitEvent, prelude::*, server_fn::ServerFn, task::spawn_local
 use crate::rpc::hooks::{SetEnabled, set_enabled};
 
 /// A switch that saves immediately. `label` names what it switches and does not change with the
-/// state.
+/// state. CSS writes the word beside it, *On* or *Off*: a list has fifty switches.
 #[island]
 pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
     let is_on = RwSignal::new(on);
@@ -52,16 +52,14 @@ pub fn HookSwitch(id: String, label: String, on: bool) -> impl IntoView {
     view! {
         <form class="switch-form" method="post" action=SetEnabled::url() on:submit=submit>
             <input type="hidden" name="id" value=id/>
-            <input type="hidden" name="enabled" value=move || (!is_on.get()).to_string()/>
-            <button class="switch" type="submit" role="switch" aria-label=label
+            <button class="switch" type="submit" role="switch" aria-label=label name="enabled"
+                value=move || (!is_on.get()).to_string()
                 on:liveon=move |_: Event| follow(true)
                 on:liveoff=move |_: Event| follow(false)
                 aria-checked=move || is_on.get().to_string()
                     aria-busy=move || is_busy.get().to_string()>
                 <span class="knob" aria-hidden="true"></span>
             </button>
-            <span class="switch-word"
-                aria-hidden="true">{move || if is_on.get() { "On" } else { "Off" }}</span>
             <span class=move || if has_failed.get() { "switch-said" } else { "visually-hidden" }
                 role="status">{move || message.get()}</span>
         </form>
