@@ -72,7 +72,8 @@ pub enum Sort {
 }
 
 impl Sort {
-    pub const ALL: &[Self] = &[Self::Event, Self::Name, Self::Status, Self::Last, Self::Rate, Self::Slow];
+    pub const ALL: &[Self] =
+        &[Self::Event, Self::Name, Self::Status, Self::Last, Self::Rate, Self::Slow];
 
     pub fn key(self) -> &'static str {
         match self {

@@ -27,8 +27,8 @@ use crate::{
     view::{
         Error,
         hooks::{
-            Charts, Figures, HookDeletion, HookHead, HookList, HookPage, HookRow, HookSecrets, Point,
-            StatusDetails, SwitchMatching,
+            Charts, Figures, HookDeletion, HookHead, HookList, HookPage, HookRow, HookSecrets,
+            Point, StatusDetails, SwitchMatching,
         },
         session::FlashKind,
         words::{hooks as words, test_send::SENT_BEFORE},
@@ -41,8 +41,7 @@ const RECENT_DELIVERIES: u32 = 10;
 pub async fn list(text: &str, status: &str, sort: &str, page: &str) -> Result<HookList, Error> {
     let request = request()?;
     let query = HookQuery::parse(text, status, sort, page);
-    let found =
-        request.respond(overview::read(&request.ctx, &query).await)?;
+    let found = request.respond(overview::read(&request.ctx, &query).await)?;
     let row = |row: Row| HookRow {
         details: details(&row),
         hook: row.hook,
@@ -83,11 +82,7 @@ fn figures(found: overview::Figures) -> Figures {
 }
 
 /// What turning on or off all matching hooks would change.
-pub async fn matching(
-    text: &str,
-    status: &str,
-    enabled: bool,
-) -> Result<SwitchMatching, Error> {
+pub async fn matching(text: &str, status: &str, enabled: bool) -> Result<SwitchMatching, Error> {
     let request = request()?;
     let query = HookQuery::parse(text, status, "", "");
     let found = ops::hooks::matching(&request.ctx, &query, enabled).await;

@@ -213,11 +213,7 @@ pub async fn set_enabled(ctx: &OpCtx, id: HookId, enabled: bool) -> Result<Hook,
 }
 
 /// The hooks that match a query and are not `enabled` yet: those that an action on all changes.
-pub async fn matching(
-    ctx: &OpCtx,
-    query: &HookQuery,
-    enabled: bool,
-) -> Result<Vec<Hook>, Error> {
+pub async fn matching(ctx: &OpCtx, query: &HookQuery, enabled: bool) -> Result<Vec<Hook>, Error> {
     ctx.require(right::HooksWrite)?;
     let mut hooks = super::overview::matching(ctx, query).await?;
     hooks.retain(|hook| hook.enabled != enabled);

@@ -99,10 +99,7 @@ pub async fn read(ctx: &OpCtx, query: &HookQuery) -> Result<Overview, Error> {
 }
 
 /// All hooks that match, on whatever page, for an action on all of them.
-pub async fn matching(
-    ctx: &OpCtx,
-    query: &HookQuery,
-) -> Result<Vec<Hook>, Error> {
+pub async fn matching(ctx: &OpCtx, query: &HookQuery) -> Result<Vec<Hook>, Error> {
     let wanted = folded(&query.text);
     let mut rows = all(ctx).await?;
     rows.retain(|row| matches_query(row, query, &wanted));

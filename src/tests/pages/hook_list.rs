@@ -113,7 +113,10 @@ async fn all_hooks_that_match_are_turned_on_after_a_question(db: TestDb) {
     let path = "/rpc/service_hooks/rpc/hooks/set_enabled_matching";
     let form = [("q", "archive"), ("status", ""), ("enabled", "true")];
     let answer = browser.post(path, &form).await;
-    assert_eq!((answer.status().as_u16(), location(&answer)), (303, "/integration/hooks?q=archive"));
+    assert_eq!(
+        (answer.status().as_u16(), location(&answer)),
+        (303, "/integration/hooks?q=archive")
+    );
     let (_, hooks) = app.api(&token, "GET", "/hooks?limit=100", None).await;
     let on = |hook: &&serde_json::Value| hook["enabled"] == true;
     assert_eq!(hooks["items"].as_array().unwrap().iter().filter(on).count(), 53);
@@ -128,7 +131,8 @@ async fn a_throttled_hook_is_throttled_on_pages_and_in_the_api(db: TestDb) {
     let busy = Receiver::ruled(|_| Reply {
         headers: vec![("retry-after", "3000".to_owned())],
         ..Reply::status(429)
-    }).await;
+    })
+    .await;
     let hook = make(&app, &token, "Busy", &busy.url("/in"), true).await;
     app.emit_sample(&token, EventType::WorkItemClosed).await;
     eventually("the API says so", async || {

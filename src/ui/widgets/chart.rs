@@ -85,7 +85,8 @@ pub fn ColumnChart(
     label: String,
 ) -> impl IntoView {
     const HEIGHT: f64 = 140.0;
-    let (highest, width) = (round_up(highest(&columns)), to_float(columns.len() as i64) * STEP - GAP);
+    let (highest, width) =
+        (round_up(highest(&columns)), to_float(columns.len() as i64) * STEP - GAP);
     let grid =
         format!("M0 .5h{width:.0}M0 {}h{width:.0}M0 {}h{width:.0}", HEIGHT / 2.0, HEIGHT - 0.5);
     let good = columns_path(&columns, HEIGHT, highest, false);
@@ -203,7 +204,7 @@ pub fn TimeChart(
         None => view! { <span></span> }.into_any(),
         Some(Slot { href, title, values, more }) => {
             view! { <a href=href><span class="tip"><b>{title}</b> " "
-                <span>{values}</span> " " <span>{more}</span></span></a> }
+            <span>{values}</span> " " <span>{more}</span></span></a> }
             .into_any()
         }
     });

@@ -70,7 +70,11 @@ pub fn up_to_many(number: i64) -> String {
 
 /// `Turn on all 42 hooks that match`.
 pub fn switch_matching(hooks: usize, is_on: bool) -> String {
-    let all = if hooks == 1 { "1 hook that matches".to_owned() } else { format!("all {hooks} hooks that match") };
+    let all = if hooks == 1 {
+        "1 hook that matches".to_owned()
+    } else {
+        format!("all {hooks} hooks that match")
+    };
     format!("Turn {} {all}", on_or_off(is_on))
 }
 
@@ -132,7 +136,11 @@ pub fn switched(name: &str, is_on: bool) -> String {
 
 /// Several hooks were turned on or off.
 pub fn switched_many(hooks: usize, is_on: bool) -> String {
-    format!("{} turned {}.", count(i64::try_from(hooks).unwrap_or(i64::MAX), "hook"), on_or_off(is_on))
+    format!(
+        "{} turned {}.",
+        count(i64::try_from(hooks).unwrap_or(i64::MAX), "hook"),
+        on_or_off(is_on)
+    )
 }
 
 /// A bulk action without a selection.

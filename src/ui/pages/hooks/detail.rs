@@ -120,7 +120,8 @@ fn HookTiles(
         Some((p50, p95)) => format!("{} / {} ms", grouped(p50), grouped(p95)),
         None => "–".to_owned(),
     };
-    let oldest = details.held_since.map(|at| format!("oldest {}", readable_duration(at.until(now))));
+    let oldest =
+        details.held_since.map(|at| format!("oldest {}", readable_duration(at.until(now))));
     let tone = if details.held > 0 { Tone::Warning } else { Tone::Neutral };
     let clock = readers_clock();
     let ago = |at: Timestamp| at.relative_to(now).unwrap_or_else(|| clock.date(at));

@@ -68,7 +68,7 @@ fn Chips(query: HookQuery, chips: Vec<(Status, usize)>) -> impl IntoView {
         view! { <a href=href aria-current=current>{status.word()} " " {number}</a> }
     });
     view! { <nav class="statuses" id="live-statuses" data-live=""
-        aria-label="Status">{links.collect_view()}</nav> }
+    aria-label="Status">{links.collect_view()}</nav> }
 }
 
 /// A column heading that sorts by its column. A second click returns to the groups by event.

@@ -148,7 +148,8 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
 #[component]
 fn Bulk(query: HookQuery, found: usize) -> impl IntoView {
     let all = move |enabled: &str| {
-        let query = [("q", query.text.as_str()), ("status", query.status.key()), ("enabled", enabled)];
+        let query =
+            [("q", query.text.as_str()), ("status", query.status.key()), ("enabled", enabled)];
         address("/integration/hooks/switch", &query)
     };
     view! {

@@ -82,8 +82,8 @@ fn UrlCell(url: String) -> impl IntoView {
     let (host, start, end) = (host.to_owned(), start.to_owned(), end.to_owned());
     if end.is_empty() {
         return view! { <td data-label="Callback URL" class="to"
-            title=url><span
-            class="start whole"><b>{host}</b>{start}</span></td> }
+        title=url><span
+        class="start whole"><b>{host}</b>{start}</span></td> }
         .into_any();
     }
     view! {

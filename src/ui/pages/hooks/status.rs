@@ -94,7 +94,11 @@ fn full_reason(hook: &Hook, data: &Data, now: Timestamp) -> String {
     match (data.status, health.waits_until) {
         (HookStatus::Paused, _) => {
             let brief = sentence(&brief_reason(hook, data, now));
-            [Some(brief), words::held(data.held)].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            [Some(brief), words::held(data.held)]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" ")
         }
         (HookStatus::Throttled, Some(until)) => words::throttled(&clock_time(until)),
         (HookStatus::Quiet, _) => words::NO_EVENTS.to_owned(),
@@ -132,8 +136,7 @@ pub fn StatusPanel(
     };
     let (id, announce) = (format!("live-status-{}", hook.id), announced(&hook, &data));
     let advice = data.health.last_answer.map(failure::advice);
-    let advice =
-        advice.filter(|_| matches!(status, HookStatus::Paused | HookStatus::Degraded));
+    let advice = advice.filter(|_| matches!(status, HookStatus::Paused | HookStatus::Degraded));
     view! {
         <div class=class id=id data-live="" data-announce=announce>
             <Icon name=sign(status)/>
@@ -174,9 +177,7 @@ fn in_words(
                     test resumes delivery immediately."
         }
         .into_any(),
-        (HookStatus::Throttled, _, Some(until)) => {
-            words::throttled(&clock_time(until)).into_any()
-        }
+        (HookStatus::Throttled, _, Some(until)) => words::throttled(&clock_time(until)).into_any(),
         (HookStatus::Degraded, ..) if health.failures > 0 => view! {
             {failures} {health.failing_since.map(|since| view! { ", the first " <DateTime
                 at=since now/> })} ". Last response: " <b>{last}</b> ". After " {pauses_after} " \
