@@ -17,6 +17,8 @@ use crate::{
         fault::{FaultPage, fault},
         hooks, jobs,
         not_found::NotFound,
+        resume::ResumePage,
+        search,
         setup::SetupPage,
         sign_in::SignInPage,
         status,
@@ -72,6 +74,9 @@ fn Pages() -> impl IntoView {
                 <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                 <Route path=path!("/setup") view=SetupPage ssr=SsrMode::Async/>
                 <Route path=path!("/styleguide") view=StyleguidePage ssr=SsrMode::Async/>
+                <Route path=path!("/search") view=search::SearchPage ssr=SsrMode::Async/>
+                <Route path=path!("/shortcuts") view=search::ShortcutsPage ssr=SsrMode::Async/>
+                <Route path=path!("/resume") view=ResumePage ssr=SsrMode::Async/>
                 <Route path=path!("/account") view=AccountPage ssr=SsrMode::Async/>
                 <Route path=path!("/status") view=status::StatusPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks") view=hooks::list::HooksPage

@@ -58,6 +58,11 @@ export const ROUTES = [
   { name: "status", route: "/status", empty: true },
   { name: "account", route: "/account", empty: true },
   { name: "account-agent", route: "/account", as: "agent" },
+  { name: "search", route: "/search", address: () => "/search?q=e", empty: true },
+  { name: "search-nothing", route: "/search", address: () => "/search?q=nothing+has+this+name" },
+  { name: "search-agent", route: "/search", as: "agent" },
+  { name: "shortcuts", route: "/shortcuts" },
+  { name: "resume-gone", route: "/resume" },
   { name: "styleguide", route: "/styleguide", empty: true },
   { name: "not-found", route: "/integration/nothing", status: 404 },
 ];

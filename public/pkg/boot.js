@@ -29,3 +29,18 @@ if (zone && zone !== place.dataset.zone) {
   button.append("Use your browser's time zone, ", zone);
   place.append(button);
 }
+
+// The palette and the list of shortcuts are fetched when they are wanted.
+const isField = (element) => element.matches("input, select, textarea") || element.isContentEditable;
+const hasPalette = !["/sign-in", "/setup"].includes(location.pathname);
+document.addEventListener("keydown", async (event) => {
+  if (!hasPalette || event.defaultPrevented || event.isComposing || event.altKey) return;
+  const isSearch = event.key.toLowerCase() === "k" && event.ctrlKey !== event.metaKey && !event.shiftKey;
+  const isHelp = event.key === "?" && !event.ctrlKey && !event.metaKey && !isField(event.target) && localStorage.getItem("keys") !== "off";
+  if (!isSearch && (!isHelp || document.querySelector("dialog[open]"))) return;
+  event.preventDefault();
+  const half = await import(`/pkg/palette.js${version}`);
+  await (isSearch ? half.search() : half.shortcuts());
+});
+const keys = document.querySelector("main [data-keys]");
+if (keys) import(`/pkg/palette.js${version}`).then((half) => half.toggle(keys));

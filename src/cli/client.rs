@@ -203,8 +203,9 @@ pub async fn emit(server: &Server, emit: Emission, json: bool) -> Outcome {
         .map_err(|error| Failure::Usage(format!("The payload is not valid JSON: {error}")))?;
     let body = format!("{{\"type\":{},\"data\":{}}}", json!(event.key()), data.get());
     let accepted = server.call(Method::POST, "/api/v1/events", Some(body)).await?;
-    let hooks = accepted["deliveries"].as_i64().unwrap_or(0);
-    let words = commands::event_accepted(text(&accepted["id"]), event.key(), hooks);
+    let number = |name: &str| accepted[name].as_i64().unwrap_or(0);
+    let (hooks, skipped) = (number("deliveries"), number("skipped"));
+    let words = commands::event_accepted(text(&accepted["id"]), event.key(), hooks, skipped);
     print::result(json, &words, &accepted);
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Commands that open the database directly. They migrate it and may run next to a running server.
 //!
-//! Only `serve`, `migrate` and `demo` create a data directory: otherwise a command started in the wrong
-//! directory would create an empty database with its own key. `user` and `token` may create the
-//! database before the first start, if a setting names its location and the directory exists.
+//! Only `serve`, `migrate` and `demo` create a data directory: otherwise a command started in the
+//! wrong directory would create an empty database with its own key. `user` and `token` may create
+//! the database before the first start, if a setting names its location and the directory exists.
 
 use std::path::Path;
 

@@ -16,6 +16,7 @@ pub mod hook;
 pub mod hook_query;
 pub mod hook_status;
 pub mod id;
+pub mod id_text;
 pub mod invalid;
 pub mod job;
 pub mod job_results;

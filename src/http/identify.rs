@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 
-use super::error_page;
+use super::{error_page, kept};
 use crate::{
     engine::store::error::chain,
     http::log_limit::LogLimit,
@@ -62,7 +62,7 @@ pub async fn by_session(
         }
     };
     if user.is_none() && !is_open(request.uri().path()) {
-        return redirect_to_sign_in(&request);
+        return redirect_to_sign_in(&portal, request).await;
     }
     let actor = user.as_ref().map(actor_of_user);
     let client = Some(client_address(&portal, &request));
@@ -88,21 +88,17 @@ fn client_address(portal: &Portal, request: &Request) -> IpAddr {
 }
 
 /// Redirects a browser to the sign-in page, with the current path to return to. A script that
-/// expects JSON gets 401 with a JSON error.
-fn redirect_to_sign_in(request: &Request) -> Response {
-    let accepts = |kind| {
-        request
-            .headers()
-            .get("accept")
-            .and_then(|accept| accept.to_str().ok())
-            .is_some_and(|accept| accept.contains(kind))
-    };
+/// expects JSON gets 401 with a JSON error. A form is kept, see [`kept`].
+async fn redirect_to_sign_in(portal: &Arc<Portal>, request: Request) -> Response {
+    let accept = request.headers().get("accept").and_then(|accept| accept.to_str().ok());
+    let accept = accept.unwrap_or_default().to_owned();
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    if !is_read && accepts("application/json") && !accepts("text/html") {
+    if !is_read && accept.contains("application/json") && !accept.contains("text/html") {
         return (StatusCode::UNAUTHORIZED, axum::Json(crate::view::Error::SignIn)).into_response();
     }
     if !is_read {
-        return Redirect::to("/sign-in").into_response();
+        let client = client_address(portal, &request);
+        return kept::sign_in_again(portal, client, request).await;
     }
     let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
     let next: String = url::form_urlencoded::byte_serialize(target.as_bytes()).collect();

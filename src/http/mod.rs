@@ -12,6 +12,7 @@ mod error_page;
 mod headers;
 mod health;
 pub mod identify;
+mod kept;
 pub mod log_limit;
 mod measured;
 pub mod metrics;

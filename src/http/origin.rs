@@ -31,7 +31,7 @@ use crate::{
 const ANY_HOST: &[&str] = &["/healthz", "/readyz"];
 /// A header that every delivery carries.
 const DELIVERED: HeaderName = HeaderName::from_static("x-service-hook-event");
-const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Why a request is refused because of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,31 +14,44 @@ use leptos::prelude::provide_context;
 
 use crate::{
     domain::preferences::{Clockface, Preferences, Theme},
-    portal::{ctx::OpCtx, request::THEME_COOKIE, zones::Zone},
+    portal::{
+        auth::form_token::FormToken as Token, ctx::OpCtx, request::THEME_COOKIE, zones::Zone,
+    },
+    view::session::FormToken,
 };
 
 #[derive(Clone)]
 pub struct Reader {
     theme: Theme,
     clock: Arc<dyn Clockface>,
+    form_token: FormToken,
 }
 
 impl Reader {
     pub fn of(request: &Request) -> Self {
-        let user = request.extensions().get::<OpCtx>().and_then(|ctx| ctx.user.as_ref());
+        let ctx = request.extensions().get::<OpCtx>();
+        let user = ctx.and_then(|ctx| ctx.user.as_ref());
+        let form_token = ctx.zip(user).map(|(ctx, user)| {
+            Token::sealed(&ctx.portal.store().vault, ctx.portal.clock(), user.id)
+        });
         let preferences = match user {
             Some(user) => user.preferences.clone(),
             None => {
                 Preferences { theme: remembered_theme(request.headers()), ..Preferences::default() }
             }
         };
-        Self { theme: preferences.theme, clock: Arc::new(Zone::of(&preferences)) }
+        Self {
+            theme: preferences.theme,
+            clock: Arc::new(Zone::of(&preferences)),
+            form_token: FormToken(form_token.unwrap_or_default()),
+        }
     }
 
-    /// Provides theme and clock as Leptos contexts for the shell and the widgets.
+    /// Provides theme, clock and form token as Leptos contexts for the shell and the widgets.
     pub fn provide(&self) {
         provide_context(self.theme);
         provide_context(self.clock.clone());
+        provide_context(self.form_token.clone());
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Maximum body of a form or a call in bytes. The API has its own limit.
-const FORM_LIMIT: usize = 256 * 1024;
+pub const FORM_LIMIT: usize = 256 * 1024;
 /// The same for clients that are not signed in: they send an e-mail address and a password.
 const ANONYMOUS_LIMIT: usize = 16 * 1024;
 /// Maximum bytes of a response that is read to find its error.

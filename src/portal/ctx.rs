@@ -1,7 +1,11 @@
 //! The context of an operation: the portal's shared state and the acting identity.
 //! [`OpCtx::require`] checks a permission and returns its grant; the store's functions demand one.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +44,10 @@ pub struct Portal {
     pub unsaved_tests: RateLimit,
     /// Limits tests of saved hooks, per user and hook.
     pub tests: RateLimit,
+    /// Limits forms that are kept while their user is signed out, per network.
+    pub kept_forms: RateLimit,
+    /// Limits the quick search, per user.
+    pub lookups: RateLimit,
     /// Limits full-text searches in payloads.
     pub searches: UserQueue,
     /// Cached balance: when it was read and for how long it is valid. Reading it counts every row.
@@ -47,6 +55,8 @@ pub struct Portal {
     pub started_at: Timestamp,
     /// Cached id of the newest delivery, and when it was read.
     pub newest: Mutex<Option<(Stopwatch, Option<DeliveryId>)>>,
+    /// An event was delivered, so the first steps are done. Set once it was seen.
+    pub is_set_up: AtomicBool,
     /// Cached number of undelivered events, and when it was read.
     pub undelivered: Mutex<Option<(Stopwatch, i64)>>,
     /// Cancelled at shutdown: long-lived responses such as event streams end.
@@ -66,10 +76,13 @@ impl Portal {
             refusals: Refusals::default(),
             unsaved_tests: RateLimit::new(12, 4),
             tests: RateLimit::new(30, 64),
+            kept_forms: RateLimit::new(20, 8),
+            lookups: RateLimit::new(240, 16),
             searches: UserQueue::new(2, 32),
             balance: Mutex::default(),
             started_at,
             newest: Mutex::default(),
+            is_set_up: AtomicBool::default(),
             undelivered: Mutex::default(),
             stopping: CancellationToken::new(),
         })

@@ -13,7 +13,7 @@ use crate::{
     domain::{invalid::Invalid, preferences::Theme},
     engine::{clock::random_bytes, store::error::chain},
     portal::{
-        auth::{self, cookie::Cookie},
+        auth::{self, cookie::Cookie, form_token::FormToken},
         ctx::OpCtx,
         ops::{self, error::Tombstone},
     },
@@ -80,6 +80,14 @@ impl Request {
         if let (Some(response), Some(line)) = (use_context::<ResponseOptions>(), line) {
             response.append_header(SET_COOKIE, line);
         }
+    }
+
+    /// What tells a form from all others, if its token is valid and was made for this user.
+    pub fn form_nonce(&self, token: &str) -> Option<String> {
+        let portal = &self.ctx.portal;
+        let token = FormToken::open(&portal.store().vault, portal.clock(), token)?;
+        let user = self.ctx.user.as_ref()?;
+        (token.user == user.id).then_some(token.nonce)
     }
 
     fn is_https(&self) -> bool {

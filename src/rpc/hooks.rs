@@ -111,6 +111,9 @@ pub async fn delete(#[server(default)] id: String) -> Result<(), Error> {
 
 /// Sends the sample to a hook and shows the result.
 #[server]
-pub async fn send_test(#[server(default)] id: String) -> Result<(), Error> {
-    crate::portal::handlers::hooks::send_test(&id).await
+pub async fn send_test(
+    #[server(default)] id: String,
+    #[server(default)] form_token: String,
+) -> Result<(), Error> {
+    crate::portal::handlers::hooks::send_test(&id, &form_token).await
 }

@@ -23,8 +23,9 @@ pub async fn read_recover(
 pub async fn begin_recover(
     #[server(default)] id: String,
     #[server(default)] form: RecoverForm,
+    #[server(default)] form_token: String,
 ) -> Result<(), Error> {
-    crate::portal::handlers::jobs::begin(&id, form).await
+    crate::portal::handlers::jobs::begin(&id, form, &form_token).await
 }
 
 #[server]

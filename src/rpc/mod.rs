@@ -9,10 +9,12 @@
 pub mod deliveries;
 pub mod dismissals;
 pub mod events;
+pub mod first_steps;
 pub mod hooks;
 pub mod jobs;
 pub mod log;
 pub mod preferences;
+pub mod search;
 pub mod session;
 pub mod setup;
 pub mod status;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use crate::view::{
     Error,
-    session::{Flash, Frame, SignInForm},
+    session::{Flash, Frame, Resumed, SignInForm},
 };
 
 #[server]
@@ -35,6 +35,12 @@ pub async fn sign_in(
 #[server]
 pub async fn sign_out() -> Result<(), Error> {
     crate::portal::handlers::session::sign_out().await
+}
+
+/// Redirects to a form that was posted while its user was signed out.
+#[server]
+pub async fn resume(#[server(default)] form: String) -> Result<Resumed, Error> {
+    crate::portal::handlers::resume::resume(&form).await
 }
 
 /// Sets the page's status to 404, which only the server can do.

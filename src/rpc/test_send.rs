@@ -29,7 +29,8 @@ pub async fn send_body(
     #[server(default)] id: String,
     #[server(default)] body: String,
     #[server(default)] anyway: String,
+    #[server(default)] form_token: String,
 ) -> Result<(), Error> {
     let anyway = crate::portal::handlers::is_on(&anyway);
-    crate::portal::handlers::test_send::send(id, body, anyway).await
+    crate::portal::handlers::test_send::send(id, body, anyway, &form_token).await
 }

@@ -53,7 +53,7 @@ const PAGES: &[(&str, Option<Permission>)] = &[
 ];
 
 /// Pages for all signed-in users, regardless of their role.
-const SIGNED_IN: &[&str] = &["/account", "/styleguide"];
+const SIGNED_IN: &[&str] = &["/account", "/resume", "/search", "/shortcuts", "/styleguide"];
 
 /// Event streams: they do not end while a page is open, so only their start is read.
 const STREAMS: &[(&str, Permission)] = &[
@@ -69,7 +69,10 @@ const FUNCTIONS: &[(&str, Option<Permission>)] = &[
     ("session/read_sign_in", None),
     ("session/sign_in", None),
     ("session/sign_out", None),
+    ("session/resume", None),
     ("session/not_found", None),
+    ("search/find", None),
+    ("first_steps/read_steps", None),
     ("preferences/read", None),
     ("preferences/save", None),
     ("preferences/set_theme", None),

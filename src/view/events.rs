@@ -19,6 +19,8 @@ pub struct EventRow {
     /// Hooks for this event type, and how many of them are on.
     pub hooks: usize,
     pub on: usize,
+    /// Events of the last 24 hours that no hook listened to.
+    pub unheard: i64,
 }
 
 /// The page of one event type: its schema and a sample receiver.
@@ -36,6 +38,8 @@ pub struct EventPage {
     pub hook: Option<Hook>,
     /// All hooks for this event type.
     pub hooks: Vec<Hook>,
+    /// Events of the last 24 hours that no hook listened to.
+    pub unheard: i64,
     /// The server's default retry schedule and attempt timeout.
     pub retries: Vec<Duration>,
     pub timeout: Duration,

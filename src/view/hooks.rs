@@ -111,6 +111,8 @@ pub struct HookEditor {
     pub trial: Option<Trial>,
     /// Changes that someone else has saved in the meantime.
     pub conflict: Option<Conflict>,
+    /// The hook was deleted while it was edited: the form creates it again.
+    pub deleted: Option<DeletedMeanwhile>,
     /// The retry schedule in words, the hook's own or the server's default.
     pub plan: String,
     /// Id of the draft with the entered values.
@@ -136,6 +138,14 @@ pub struct PostedHook {
 pub struct Conflict {
     pub id: String,
     pub rows: Vec<(String, String, String)>,
+}
+
+/// A hook that was deleted while its form was open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedMeanwhile {
+    pub name: String,
+    pub at: Timestamp,
+    pub by: Option<String>,
 }
 
 /// The result of testing a form's values.

@@ -53,6 +53,22 @@ pub struct BannerLine {
     pub next: String,
 }
 
+/// The sealed token for the forms of the page that is being rendered. Provided by the server.
+#[derive(Clone, Debug, Default)]
+pub struct FormToken(pub String);
+
+/// What became of a form that was kept while its user was signed out. A form of this user is shown
+/// again, which is a redirect and needs no words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Resumed {
+    /// The browser is on its way to the form.
+    Shown,
+    /// The form belongs to another user.
+    Another,
+    /// It was kept too long ago, or by another browser.
+    Gone,
+}
+
 /// The sign-in form, possibly with errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignInForm {

@@ -36,8 +36,8 @@ struct Row {
     undone_at: Option<Timestamp>,
 }
 
-const SELECT: &str = "SELECT id, hook_id, state, answer, reason, number, created_by, created_at, undone_by, \
-     undone_at FROM dismissals ";
+const SELECT: &str = "SELECT id, hook_id, state, answer, reason, number, created_by, created_at, \
+     undone_by, undone_at FROM dismissals ";
 
 impl Row {
     fn into_dismissal(self) -> Result<Dismissal, Error> {

@@ -96,6 +96,9 @@ pub struct Accepted {
     pub id: EventId,
     /// The number of deliveries created.
     pub deliveries: usize,
+    /// How many of them were skipped, because their hook is off or its queue is full.
+    #[serde(default)]
+    pub skipped: usize,
     /// It was accepted before, with the same idempotency key.
     #[serde(skip)]
     pub was_repeated: bool,
@@ -119,6 +122,10 @@ impl Accept {
         let each = |(event, planned): (&NewEvent, &Vec<Planned>)| Accepted {
             id: event.id,
             deliveries: planned.len(),
+            skipped: planned
+                .iter()
+                .filter(|delivery| delivery.initial_state().0 == State::Skipped)
+                .count(),
             was_repeated: false,
         };
         self.events.iter().zip(planned).map(each).collect()

@@ -35,6 +35,7 @@ mod key;
 pub mod lines;
 pub mod listeners;
 pub mod log;
+pub mod lookup;
 pub mod measured;
 mod migrate;
 pub mod notices;
@@ -52,6 +53,7 @@ mod rows;
 pub mod secrets;
 pub mod space;
 pub mod steps;
+pub mod unheard;
 pub mod wake;
 pub mod writer;
 

@@ -123,6 +123,14 @@ async fn delete_expired(conn: &mut Conn, key_hash: &[u8], now: Timestamp) -> Res
     Ok(())
 }
 
+/// Deletes a key under which something was created whose address ends with this id. A key that
+/// another request has claimed since then stays.
+pub async fn forget(conn: &mut Conn, key_hash: &[u8], created: &str) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("DELETE FROM idempotency WHERE key_hash = $1 AND made LIKE $2")
+        .bind(key_hash).bind(format!("%/{created}")).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 impl Once {
     /// Records the address of what was created. Call it in the transaction that creates it:
     /// [`Error::Missing`] means that the key was lost to another request, and the transaction must

@@ -6,6 +6,8 @@ pub mod browser;
 pub mod client;
 pub mod cookie;
 pub mod fair_queue;
+pub mod form_token;
+pub mod kept;
 pub mod password;
 pub mod rate_limit;
 pub mod refusals;

@@ -94,6 +94,7 @@ pub const CAST: &[Part] = &[
     part("Wallboard München", Abandoned, "wall-south.example", Healthy, 24, Tuned::No),
     part("Wallboard Zürich", Abandoned, "wall-zrh.example", Healthy, 22, Tuned::Gentle),
     part("Wallboard Kraków", Abandoned, "wall-krk.example", Quiet, 10, Tuned::No),
+    part("Old wallboard", Abandoned, "wall-old.example", Deleted, 70, Tuned::No),
     part("Quality recordings", Closed, "qa.fabrikam.example", Throttled, 55, Tuned::Slow),
     part("Survey after contact", Closed, "survey.adatum.example", Healthy, 20, Tuned::No),
     part("Survey after contact (test)", Closed, "survey-test.adatum.example", Off, 45, Tuned::No),
@@ -198,7 +199,7 @@ pub const CAST: &[Part] = &[
     ),
     part(
         "Störungsmeldungen der Netzleitstelle für Großkunden und Öffentlichkeitsarbeit, Bereich \
-         Süd-West (neu)",
+         Süd (neu)",
         Abandoned,
         "stoerung.netz.example",
         Healthy,
@@ -232,7 +233,6 @@ pub const CAST: &[Part] = &[
         20,
         Tuned::No,
     ),
-    part("Old wallboard", Abandoned, "wall-old.example", Deleted, 70, Tuned::No),
 ];
 
 impl Part {

@@ -9,9 +9,10 @@ use super::{
     rng::Rng,
 };
 use crate::domain::{
+    api_key::ApiKey,
     delivery::{Attempt, Delivery},
     health::{BreakerPolicy, Health, Pause},
-    hook::{Hook, api_key_hint},
+    hook::Hook,
     id::HookId,
     time::Timestamp,
 };
@@ -26,7 +27,7 @@ const DAY: u64 = 24 * HOUR;
 pub struct Life {
     pub part: Part,
     pub hook: Hook,
-    pub api_key: String,
+    pub api_key: ApiKey,
     /// Its receiver fails from here on.
     pub failing: Timestamp,
     /// It is paused from here on.
@@ -59,7 +60,8 @@ impl Life {
             Condition::New => ago(now, (all - at) as u64 * 9 * MINUTE),
             _ => ago(now, age),
         };
-        let api_key = format!("sk_demo_{}", rng.hex(24));
+        let api_key = ApiKey::parse(&format!("sk_demo_{}", rng.hex(24)))
+            .expect("letters and digits are visible ASCII");
         let hook = Hook {
             id: HookId(rng.id(created_at)),
             name: part.name.to_owned(),
@@ -67,7 +69,7 @@ impl Life {
             callback_url: part.url(rng),
             enabled: true,
             off_reason: None,
-            api_key_hint: api_key_hint(&api_key),
+            api_key_hint: api_key.hint(),
             tuning: part.tuning(),
             created_at,
             updated_at: created_at,

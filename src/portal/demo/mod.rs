@@ -16,14 +16,11 @@ mod rng;
 use std::collections::BTreeMap;
 
 use life::Life;
-pub use people::PEOPLE;
+pub use people::{PEOPLE, Unfilled};
 use plan::Plan;
 use rng::Rng;
 
-use super::{
-    ctx::{Denied, OpCtx},
-    ops::Error,
-};
+use super::ctx::OpCtx;
 use crate::{
     domain::{
         permission::{Grant, right},
@@ -50,32 +47,6 @@ pub struct Filled {
     pub deliveries: BTreeMap<&'static str, usize>,
     pub attempts: usize,
     pub jobs: usize,
-}
-
-/// Why nothing was written.
-pub enum Unfilled {
-    HasHooks,
-    /// A user has this address already.
-    HasUser(&'static str),
-    Failed(Error),
-}
-
-impl From<Error> for Unfilled {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Denied> for Unfilled {
-    fn from(denied: Denied) -> Self {
-        Self::Failed(denied.into())
-    }
-}
-
-impl From<store::Error> for Unfilled {
-    fn from(error: store::Error) -> Self {
-        Self::Failed(error.into())
-    }
 }
 
 /// Fills the database. Fails if it has hooks, or users with the addresses of the demo. All users

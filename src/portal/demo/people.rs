@@ -1,14 +1,43 @@
 //! The users of the demo: one of each role, in different time zones.
 
-use super::Unfilled;
 use crate::{
     domain::{
         permission::Role,
         preferences::{Hours, Preferences, Theme},
     },
     engine::store::Error as StoreError,
-    portal::{ctx::OpCtx, ops::users, store},
+    portal::{
+        ctx::{Denied, OpCtx},
+        ops::{Error, users},
+        store,
+    },
 };
+
+/// Why nothing was written.
+pub enum Unfilled {
+    HasHooks,
+    /// A user has this address already.
+    HasUser(&'static str),
+    Failed(Error),
+}
+
+impl From<Error> for Unfilled {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Denied> for Unfilled {
+    fn from(denied: Denied) -> Self {
+        Self::Failed(denied.into())
+    }
+}
+
+impl From<StoreError> for Unfilled {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// A user of the demo.
 pub struct Person {

@@ -32,7 +32,7 @@ use crate::{
 const ROWS: u32 = 30;
 const INBOX: &str = "/integration/undelivered";
 
-/// The state and the answer of a link or a form. A wrong one is as good as a page that is not there.
+/// The state and the answer of a link or a form. A wrong one is like a page that is not there.
 fn cause(state: &str, answer: &str) -> Result<(State, Option<AnswerGroup>), ops::Error> {
     let state = State::from_key(state).filter(|state| is_dismissible(*state));
     let answer = match answer {

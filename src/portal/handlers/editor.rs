@@ -19,12 +19,12 @@ use crate::{
     },
     portal::{
         auth::token::new_api_key,
-        ops::{self, hooks::Created, warnings},
+        ops::{self, error::Tombstone, warnings},
         request::{Request, redirect, request},
     },
     view::{
         Error,
-        hooks::{HookEditor, KeyState, PostedHook, Trial},
+        hooks::{DeletedMeanwhile, HookEditor, KeyState, PostedHook, Trial},
         session::FlashKind,
         words::{
             hooks::{self as words, NewSecret},
@@ -101,8 +101,13 @@ pub async fn create(posted: PostedHook) -> Result<(), Error> {
     let posted = PostedHook { id: String::new(), version: String::new(), ..posted };
     let draft = Draft::resume(&request, posted).await?;
     let tested = draft.signing_secret.clone();
-    match ops::hooks::create(&request.ctx, &draft.form, tested.clone()).await {
-        Ok(Created { hook, .. }) => {
+    match ops::hooks::create_once(&request.ctx, &draft.form, tested.clone()).await {
+        Ok((hook, false)) => {
+            flash(&request, FlashKind::Done, words::created_before(&hook.name)).await;
+            redirect(&format!("/integration/hooks/{}", hook.id));
+            Ok(())
+        }
+        Ok((hook, true)) => {
             let secret = match (tested, !had_draft || draft.is_resumed) {
                 (Some(_), _) => NewSecret::Tested,
                 (None, true) => NewSecret::Untested,
@@ -198,8 +203,27 @@ async fn announce(request: &Request, done: String, hook: &Hook) {
     }
 }
 
+/// Shows a form again that was posted while its user was signed out. Nothing is saved.
+pub async fn resume(request: &Request, posted: PostedHook) -> Result<(), Error> {
+    request.respond(request.ctx.require(right::HooksWrite).map_err(Into::into))?;
+    let draft = Draft::resume_earlier(request, posted).await?;
+    if let Ok(id) = parse_id(&draft.id)
+        && let Err(error) = ops::hooks::find_to_change(&request.ctx, id).await
+    {
+        return show_again(request, error, draft).await;
+    }
+    keep(request, draft, "").await
+}
+
 async fn show_again(request: &Request, error: ops::Error, draft: Draft) -> Result<(), Error> {
-    let draft = match error {
+    let error = or_tombstone(&request.ctx, &draft.id, Err::<(), _>(error)).await;
+    let draft = match error.err().unwrap_or(ops::Error::NotFound("hook")) {
+        // The values are kept for a new hook.
+        ops::Error::Deleted(tombstone) => {
+            let Tombstone { name, at, by, .. } = *tombstone;
+            let deleted = Some(DeletedMeanwhile { name, at, by });
+            Draft { id: String::new(), version: 0, deleted, ..draft }
+        }
         ops::Error::Invalid(errors) => Draft { errors, ..draft },
         ops::Error::Stale { .. } => Draft { is_stale: true, ..draft },
         error => return request.respond(Err(error)),

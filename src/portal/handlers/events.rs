@@ -19,12 +19,20 @@ pub async fn list() -> Result<Vec<EventRow>, Error> {
     let request = request()?;
     let events = request.respond(ops::catalogue::list(&request.ctx))?;
     let hooks = request.respond(ops::hooks::all(&request.ctx).await)?;
+    let has_hook = |event: &EventType| hooks.iter().any(|hook| hook.event_type == *event);
+    let alone: Vec<EventType> = events.iter().copied().filter(|event| !has_hook(event)).collect();
+    let unheard = request.respond(ops::catalogue::unheard(&request.ctx, &alone).await)?;
     let row = |event: &EventType| {
         let own = || hooks.iter().filter(|hook| hook.event_type == *event);
         let (hooks, on) = (own().count(), own().filter(|hook| hook.enabled).count());
-        EventRow { event: *event, version: ops::catalogue::version_of(*event), hooks, on }
+        let unheard = count_of(&unheard, *event);
+        EventRow { event: *event, version: ops::catalogue::version_of(*event), hooks, on, unheard }
     };
     Ok(events.iter().map(row).collect())
+}
+
+fn count_of(unheard: &[(EventType, i64)], event: EventType) -> i64 {
+    unheard.iter().find(|(known, _)| *known == event).map_or(0, |(_, count)| *count)
 }
 
 /// An event type: fields, schema, versions, sample code in `lang` for `hook`, and its hooks.
@@ -36,6 +44,8 @@ pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Erro
     let versions = request.respond(ops::catalogue::versions(ctx, event))?;
     let mut hooks = request.respond(ops::hooks::all(ctx).await)?;
     hooks.retain(|hook| hook.event_type == event);
+    let alone: &[EventType] = if hooks.is_empty() { &[event] } else { &[] };
+    let unheard = request.respond(ops::catalogue::unheard(ctx, alone).await)?;
     let hook = requested_hook(&request, hook, &hooks)?;
     let member = fields
         .iter()
@@ -59,6 +69,7 @@ pub async fn detail(key: &str, lang: &str, hook: &str) -> Result<EventPage, Erro
         snippet,
         hook,
         hooks,
+        unheard: count_of(&unheard, event),
         retries: delivery.retry_schedule.clone(),
         timeout: delivery.timeout,
     })

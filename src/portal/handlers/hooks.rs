@@ -24,7 +24,7 @@ use crate::{
             Charts, HookDeletion, HookList, HookPage, HookRow, HookSecrets, Point, StatusDetails,
         },
         session::FlashKind,
-        words::hooks as words,
+        words::{hooks as words, test_send::SENT_BEFORE},
     },
 };
 
@@ -177,11 +177,14 @@ pub async fn delete(id: &str) -> Result<(), Error> {
     Ok(())
 }
 
-pub async fn send_test(id: &str) -> Result<(), Error> {
+pub async fn send_test(id: &str, form_token: &str) -> Result<(), Error> {
     let request = request()?;
-    let id = request.respond(parse_id(id))?;
-    let delivery =
-        request.respond(ops::test_send::send(&request.ctx, id, None, Validation::Schema).await)?;
+    let (id, nonce) = (request.respond(parse_id(id))?, request.form_nonce(form_token));
+    let sent = ops::test_send::send_once(&request.ctx, nonce, id, None, Validation::Schema).await;
+    let (delivery, is_first) = request.respond(sent)?;
+    if !is_first {
+        flash(&request, FlashKind::Done, SENT_BEFORE).await;
+    }
     redirect(&format!("/integration/hooks/{id}?test={delivery}#test"));
     Ok(())
 }

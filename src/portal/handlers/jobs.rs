@@ -213,7 +213,7 @@ fn parse(
 }
 
 /// Starts the job of a preview and redirects to it.
-pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
+pub async fn begin(id: &str, mut form: RecoverForm, token: &str) -> Result<(), Error> {
     let request = request()?;
     let ctx = &request.ctx;
     request.respond(ctx.require(right::DeliveriesReplay).map_err(ops::Error::from))?;
@@ -231,7 +231,7 @@ pub async fn begin(id: &str, mut form: RecoverForm) -> Result<(), Error> {
             return Ok(());
         }
     };
-    let job = match ops::jobs::begin(ctx, begin).await {
+    let job = match ops::jobs::begin_once(ctx, request.form_nonce(token), begin).await {
         Err(ops::Error::Overlaps { job }) => return overlaps(&request, job).await,
         begun => request.respond(begun)?,
     };

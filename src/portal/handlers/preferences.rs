@@ -1,11 +1,13 @@
 //! The account page of the signed-in user, and the theme menu.
 
+use serde::Deserialize;
+
 use super::flash;
 use crate::{
     domain::preferences::Preferences,
     portal::{
         ops::{self, drafts},
-        request::{redirect, remember_theme, request},
+        request::{Request, redirect, remember_theme, request},
         zones,
     },
     view::{
@@ -43,20 +45,41 @@ pub async fn save(
             redirect("/account");
         }
         Err(ops::Error::Invalid(errors)) => {
-            let clipped = |text: String| text.chars().take(MOST_KEPT).collect();
-            let form = PreferencesForm {
-                theme: clipped(theme),
-                time_zone: clipped(time_zone),
-                hours: clipped(hours),
-                errors,
-            };
-            let draft =
-                request.respond(drafts::keep(&request.ctx, &request.session, &form).await)?;
-            redirect(&format!("/account?draft={draft}"));
+            return keep(&request, PreferencesForm { theme, time_zone, hours, errors }).await;
         }
         Err(error) => return request.respond(Err(error)),
     }
     Ok(())
+}
+
+async fn keep(request: &Request, form: PreferencesForm) -> Result<(), Error> {
+    let clipped = |text: String| text.chars().take(MOST_KEPT).collect();
+    let form = PreferencesForm {
+        theme: clipped(form.theme),
+        time_zone: clipped(form.time_zone),
+        hours: clipped(form.hours),
+        errors: form.errors,
+    };
+    let draft = request.respond(drafts::keep(&request.ctx, &request.session, &form).await)?;
+    redirect(&format!("/account?draft={draft}"));
+    Ok(())
+}
+
+/// The form as it is posted.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct PostedPreferences {
+    theme: String,
+    time_zone: String,
+    hours: String,
+    use_zone: String,
+}
+
+/// Shows a form again that was posted while its user was signed out. Nothing is saved.
+pub async fn resume(request: &Request, posted: PostedPreferences) -> Result<(), Error> {
+    let PostedPreferences { theme, time_zone, hours, use_zone } = posted;
+    let time_zone = if use_zone.is_empty() { time_zone } else { use_zone };
+    keep(request, PreferencesForm { theme, time_zone, hours, ..PreferencesForm::default() }).await
 }
 
 pub async fn set_theme(theme: &str) -> Result<(), Error> {

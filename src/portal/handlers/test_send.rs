@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::found::{or_tombstone, parse_id};
+use super::{
+    flash,
+    found::{or_tombstone, parse_id},
+};
 use crate::{
     domain::{
         contract::BodyCheck,
@@ -20,7 +23,9 @@ use crate::{
     view::{
         Error,
         deliveries::DeliveryPage,
+        session::FlashKind,
         test_send::{Origin, TestPage},
+        words::test_send as words,
     },
 };
 
@@ -129,7 +134,7 @@ pub async fn check(id: String, body: String) -> Result<(), Error> {
     keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: None }).await
 }
 
-pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
+pub async fn send(id: String, body: String, anyway: bool, token: &str) -> Result<(), Error> {
     let request = request()?;
     let (hook, body) = (find(&request, &id).await?, as_typed(&body));
     let checked = request.respond(test_send::check(&request.ctx, hook.event_type, &body))?;
@@ -147,11 +152,23 @@ pub async fn send(id: String, body: String, anyway: bool) -> Result<(), Error> {
             return keep(&request, draft).await;
         }
     };
-    let sent = test_send::send(&request.ctx, hook.id, Some(body.clone().into()), judging).await;
-    let test = request.respond(sent)?;
+    let nonce = request.form_nonce(token);
+    let payload = Some(body.clone().into());
+    let sent = test_send::send_once(&request.ctx, nonce, hook.id, payload, judging).await;
+    let (test, is_first) = request.respond(sent)?;
+    if !is_first {
+        flash(&request, FlashKind::Done, words::SENT_BEFORE).await;
+    }
     // After sending, only a payload that does not match the schema is worth a message.
     let checked = Some(checked).filter(|checked| *checked != BodyCheck::Valid);
     keep(&request, Draft { hook: hook.id, body, checked, was_stopped: false, test: Some(test) })
+        .await
+}
+
+/// Shows a payload again that was posted while its user was signed out. Nothing is sent.
+pub async fn resume(request: &Request, id: &str, body: &str) -> Result<(), Error> {
+    let (hook, body) = (find(request, id).await?, as_typed(body));
+    keep(request, Draft { hook: hook.id, body, checked: None, was_stopped: false, test: None })
         .await
 }
 

@@ -1,5 +1,7 @@
 //! The event catalogue: event types, fields, schemas and samples. Requires `hooks:read`.
 
+use std::time::Duration;
+
 use super::{Error, archive};
 use crate::{
     domain::{
@@ -8,9 +10,14 @@ use crate::{
         invalid::Invalid,
         permission::right,
     },
-    engine::catalogue::{self, Draft, Version, fields},
+    engine::{
+        catalogue::{self, Draft, Version, fields},
+        store::unheard,
+    },
     portal::ctx::OpCtx,
 };
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A file to download.
 pub struct File {
@@ -29,6 +36,14 @@ pub fn find(ctx: &OpCtx, key: &str) -> Result<EventType, Error> {
 pub fn list(ctx: &OpCtx) -> Result<&'static [EventType], Error> {
     ctx.require(right::HooksRead)?;
     Ok(EventType::ALL)
+}
+
+/// How many events of these types were accepted in the last 24 hours while no hook listened. Empty
+/// without `deliveries:read`.
+pub async fn unheard(ctx: &OpCtx, events: &[EventType]) -> Result<Vec<(EventType, i64)>, Error> {
+    let Ok(grant) = ctx.require(right::DeliveriesRead) else { return Ok(Vec::new()) };
+    let from = ctx.portal.clock().now().before(DAY);
+    Ok(unheard::count(&mut ctx.portal.store().read().await?, &grant, events, from).await?)
 }
 
 /// Number of the current schema version. Needs no permission.

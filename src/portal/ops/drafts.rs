@@ -18,7 +18,7 @@ use crate::{
 
 const KEPT: Duration = Duration::from_secs(600);
 
-fn place(id: &DraftId) -> Place<'_> {
+pub(super) fn place(id: &DraftId) -> Place<'_> {
     Place { table: "drafts", column: "sealed", row: id.0.as_bytes() }
 }
 
@@ -45,6 +45,17 @@ pub async fn keep<T: Serialize>(
         .write(move |conn| Box::pin(async move { drafts::insert(conn, &draft, now).await }))
         .await;
     if kept? { Ok(id) } else { Err(Error::Busy { reason: Busy::Drafts, seconds: KEPT.as_secs() }) }
+}
+
+/// A form that the same user stored in an earlier session: for a form that continues it after the
+/// user has signed in again.
+pub async fn find_earlier<T: DeserializeOwned>(ctx: &OpCtx, id: &str) -> Result<Option<T>, Error> {
+    let (Ok(id), Some(user)) = (id.parse::<DraftId>(), &ctx.user) else { return Ok(None) };
+    let mut conn = ctx.portal.store().read().await?;
+    let found = drafts::find_of(&mut conn, id, user.id, ctx.portal.clock().now()).await?;
+    let Some(sealed) = found else { return Ok(None) };
+    let text = ctx.portal.store().vault.open(place(&id), &sealed)?;
+    Ok(serde_json::from_slice(&text).ok())
 }
 
 /// The stored form, if it belongs to this session and has not expired. A draft of another form

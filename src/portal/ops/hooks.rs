@@ -2,12 +2,16 @@
 
 mod validate;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use validate::validate_patch;
 pub(super) use validate::validate_url;
 
-use super::{Error, error::Tombstone};
+use super::{
+    Error,
+    error::Tombstone,
+    once::{self, Action, Identified, Outcome},
+};
 use crate::{
     domain::{
         health::Health,
@@ -109,6 +113,48 @@ pub async fn create(
     tested: Option<String>,
 ) -> Result<Created, Error> {
     insert(ctx, form, tuning::parse(&form.tuning), tested).await
+}
+
+/// A form with the same values that comes within this time is the same form again.
+const REPEAT_WINDOW: Duration = Duration::from_secs(600);
+
+impl Identified for Created {
+    fn id(&self) -> impl std::fmt::Display {
+        self.hook.id
+    }
+}
+
+/// Creates a hook from a form whose button may be pressed twice, or that is sent once more after
+/// going back. Returns the hook, and whether this request created it: the same values again lead to
+/// the hook that they created minutes ago, while it exists.
+pub async fn create_once(
+    ctx: &OpCtx,
+    form: &HookForm,
+    tested: Option<String>,
+) -> Result<(Hook, bool), Error> {
+    ctx.require(right::HooksWrite)?;
+    // A plain struct of strings: serialising it cannot fail. Only a hash of it is stored.
+    let action = Action::new(ctx, "hooks/create", &serde_json::to_vec(form).unwrap_or_default());
+    loop {
+        let (form, tested) = (form.clone(), tested.clone());
+        let made = once::act(ctx, &action, |ctx| async move { create(&ctx, &form, tested).await });
+        let id = match made.await? {
+            Outcome::Now(Created { hook, .. }) => return Ok((hook, true)),
+            Outcome::Before(id) => id,
+        };
+        let hook = match id.parse() {
+            Ok(hook) => find(ctx, hook).await,
+            Err(_) => Err(Error::NotFound("hook")),
+        };
+        match hook {
+            Ok(hook) if hook.created_at.after(REPEAT_WINDOW) > ctx.portal.clock().now() => {
+                return Ok((hook, false));
+            }
+            // Deleted, or so old that the same values are meant to be another hook.
+            Ok(_) | Err(Error::NotFound(_)) => once::forget(ctx, &action, &id).await?,
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// Creates a hook with delivery settings that were already parsed.

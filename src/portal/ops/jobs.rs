@@ -1,6 +1,9 @@
 //! Jobs: bulk redelivery with a preview, a rate limit, pause and cancel.
 
-use super::Error;
+use super::{
+    Error,
+    once::{self, Action, Identified, Outcome},
+};
 use crate::{
     domain::{
         health::Health,
@@ -37,6 +40,29 @@ pub async fn spread(ctx: &OpCtx, begin: &Begin) -> Result<Spread, Error> {
 pub async fn begin(ctx: &OpCtx, begin: Begin) -> Result<Job, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(jobs::begin(&ctx.portal.dispatcher, grant, begin, ctx.once.clone()).await?)
+}
+
+impl Identified for Job {
+    fn id(&self) -> impl std::fmt::Display {
+        self.id
+    }
+}
+
+/// The same from a form whose button may be pressed twice: with the form's nonce, one job begins,
+/// and the second request gets that one.
+pub async fn begin_once(
+    ctx: &OpCtx,
+    nonce: Option<String>,
+    begin_with: Begin,
+) -> Result<Job, Error> {
+    ctx.require(right::DeliveriesReplay)?;
+    let Some(nonce) = nonce else { return begin(ctx, begin_with).await };
+    let action = Action::new(ctx, "jobs/begin", nonce.as_bytes());
+    let begun = once::act(ctx, &action, move |ctx| async move { begin(&ctx, begin_with).await });
+    match begun.await? {
+        Outcome::Now(job) => Ok(job),
+        Outcome::Before(job) => find(ctx, job.parse().map_err(|_| Error::NotFound("job"))?).await,
+    }
 }
 
 pub async fn find(ctx: &OpCtx, id: JobId) -> Result<Job, Error> {

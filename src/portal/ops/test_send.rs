@@ -1,10 +1,16 @@
 //! Hook tests. A saved hook is tested through its own lane, and the delivery is kept. Form input is
 //! tested with a single attempt that leaves only an audit entry.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Error, hooks::validate_url};
+use super::{
+    Error,
+    hooks::validate_url,
+    once::{self, Action, Identified, Outcome},
+};
 use crate::{
     domain::{
         busy::Busy,
@@ -12,7 +18,7 @@ use crate::{
         delivery::{Attempt, Delivery},
         event::EventType,
         hook::{ApiKey, Hook, HookForm, Tuning, parse_event_type},
-        id::{DeliveryId, HookId},
+        id::{DeliveryId, HookId, time_of},
         invalid::Invalid,
         permission::{Grant, Right, right},
         tuning,
@@ -57,6 +63,50 @@ pub async fn send(
     {
         Err(EmitError::Store(store::Error::Missing)) => Err(Error::NotFound("hook")),
         sent => Ok(sent?),
+    }
+}
+
+impl Identified for DeliveryId {
+    fn id(&self) -> impl std::fmt::Display {
+        *self
+    }
+}
+
+/// A form with the same nonce that comes within this time is a button pressed twice. Later, someone
+/// has gone back to send another test.
+const REPEAT_WINDOW: Duration = Duration::from_secs(60);
+
+/// The same from a form whose button may be pressed twice: with the form's nonce, one test is sent.
+/// Returns whether this request sent it.
+pub async fn send_once(
+    ctx: &OpCtx,
+    nonce: Option<String>,
+    id: HookId,
+    body: Option<Bytes>,
+    validation: Validation,
+) -> Result<(DeliveryId, bool), Error> {
+    ctx.require(right::HooksTest)?;
+    let Some(nonce) = nonce else {
+        return Ok((send(ctx, id, body, validation).await?, true));
+    };
+    let action = Action::new(ctx, "hooks/test", nonce.as_bytes());
+    loop {
+        let body = body.clone();
+        let sent =
+            once::act(
+                ctx,
+                &action,
+                move |ctx| async move { send(&ctx, id, body, validation).await },
+            );
+        let before = match sent.await? {
+            Outcome::Now(delivery) => return Ok((delivery, true)),
+            Outcome::Before(delivery) => delivery,
+        };
+        let delivery: DeliveryId = before.parse().map_err(|_| Error::NotFound("delivery"))?;
+        if time_of(delivery.0).after(REPEAT_WINDOW) > ctx.portal.clock().now() {
+            return Ok((delivery, false));
+        }
+        once::forget(ctx, &action, &before).await?;
     }
 }
 

@@ -51,6 +51,19 @@ pub async fn insert(conn: &mut Conn, draft: &Draft, now: Timestamp) -> Result<bo
     Ok(true)
 }
 
+/// The sealed draft of a user from any of their sessions, if it has not expired.
+pub async fn find_of(
+    conn: &mut Conn,
+    id: DraftId,
+    user: UserId,
+    now: Timestamp,
+) -> Result<Option<Vec<u8>>, Error> {
+    let row: Option<(Vec<u8>,)> = on_db!(conn, c => sqlx::query_as(
+        "SELECT sealed FROM drafts WHERE id = $1 AND user_id = $2 AND expires_at > $3",
+    ).bind(id).bind(user).bind(now).fetch_optional(c).await)?;
+    Ok(row.map(|(sealed,)| sealed))
+}
+
 /// The sealed draft, if it belongs to this session and has not expired.
 pub async fn find(
     conn: &mut Conn,

@@ -12,6 +12,7 @@ use crate::{
         datetime::ExactDateTime,
         definition::Fact,
         field::ErrorSummary,
+        form_token::FormToken,
         frame::{Frame, Place},
         loaded::loaded,
     },
@@ -75,6 +76,7 @@ fn Preferences(form: PreferencesForm, zones: Vec<String>) -> impl IntoView {
     let error = |name: &str, errors: &Invalid| errors.message(name).map(str::to_owned);
     view! {
         <form class="stack" method="post" action=Save::url()>
+            <FormToken/>
             <Choice name="theme" legend="Theme" options=themes chosen=theme error=error("theme",
                 &errors)/>
             <Select name="time_zone" label="Time zone" options=zones chosen=time_zone

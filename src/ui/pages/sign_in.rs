@@ -8,27 +8,32 @@ use crate::{
     rpc::session::{SignIn, read_sign_in},
     ui::widgets::{
         field::{ErrorSummary, TextField},
-        frame::{Mark, SignedOutFrame},
+        frame::{Mark, Notice, SignedOutFrame},
         loaded::loaded,
     },
-    view::session::SignInForm,
+    view::{
+        session::{FlashKind, SignInForm},
+        words::session::signed_out,
+    },
 };
 
 #[component]
 pub fn SignInPage() -> impl IntoView {
-    let next = query("next");
+    let (next, ended) = (query("next"), query("ended"));
     view! { <SignedOutFrame>{loaded(read_sign_in(query("draft")),
-    move |form| view! { <Form form next/> })}</SignedOutFrame> }
+    move |form| view! { <Form form next ended/> })}</SignedOutFrame> }
 }
 
 #[component]
-fn Form(form: SignInForm, next: String) -> impl IntoView {
+fn Form(form: SignInForm, next: String, ended: String) -> impl IntoView {
     let errors = form.errors;
     let title = if errors.is_empty() { "Sign in" } else { "Error: Sign in" };
     view! {
         <Title text=title/>
         <p class="brand"><Mark/>"Service Hooks"</p>
         <h1>"Sign in"</h1>
+        {(!ended.is_empty()).then(|| view! { <Notice kind=FlashKind::Warning
+            text=signed_out(ended == "kept")/> })}
         <ErrorSummary errors=errors.clone()/>
         <form class="stack" method="post" action=SignIn::url()>
             <input type="hidden" name="next" value=next/>

@@ -105,6 +105,7 @@ fn AccountMenu(name: String, email: String) -> impl IntoView {
             <p class="small">{email}</p>
             <ul>
                 <li><a href="/account">"Account and preferences"</a></li>
+                <li><a href="/shortcuts">"Keyboard shortcuts"</a></li>
                 <li><form method="post" action=SignOut::url()><button
                     type="submit">"Sign out"</button></form></li>
             </ul>

@@ -10,6 +10,7 @@ pub mod datetime;
 pub mod definition;
 pub mod empty;
 pub mod field;
+pub mod form_token;
 pub mod frame;
 pub mod icon;
 pub mod live;

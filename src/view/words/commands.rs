@@ -38,11 +38,18 @@ pub fn delivery_sending(id: &str) -> String {
     format!("Sending delivery {id} now.")
 }
 
-/// `emit`: the event was accepted for so many hooks, whether they are on or off.
-pub fn event_accepted(id: &str, event_type: &str, hooks: i64) -> String {
-    match hooks {
-        0 => format!("Event {id} accepted. No hooks subscribe to {event_type}."),
-        hooks => format!("Event {id} accepted for {}.", count(hooks, "hook")),
+/// `emit`: the event was accepted for so many hooks. Of these, `skipped` are off or have a full
+/// queue.
+pub fn event_accepted(id: &str, event_type: &str, hooks: i64, skipped: i64) -> String {
+    let skips = match skipped {
+        0 => String::new(),
+        1 => " 1 hook is off or its queue is full: recorded as skipped.".to_owned(),
+        many => format!(" {many} hooks are off or their queues are full: recorded as skipped."),
+    };
+    match (hooks, hooks - skipped) {
+        (0, _) => format!("Event {id} accepted, no hook: nothing subscribes to {event_type}."),
+        (_, 0) => format!("Event {id} accepted.{skips}"),
+        (_, sent) => format!("Event {id} accepted for {}.{skips}", count(sent, "hook")),
     }
 }
 
@@ -93,12 +100,14 @@ mod tests {
 
     #[test]
     fn the_number_of_hooks_decides_the_sentence() {
-        for (hooks, end) in [
-            (0, ". No hooks subscribe to call.outbound."),
-            (1, " for 1 hook."),
-            (1204, " for 1,204 hooks."),
+        for (hooks, skipped, end) in [
+            (0, 0, ", no hook: nothing subscribes to call.outbound."),
+            (1, 0, " for 1 hook."),
+            (1204, 0, " for 1,204 hooks."),
+            (1, 1, ". 1 hook is off or its queue is full: recorded as skipped."),
+            (4, 2, " for 2 hooks. 2 hooks are off or their queues are full: recorded as skipped."),
         ] {
-            let text = event_accepted("e1", "call.outbound", hooks);
+            let text = event_accepted("e1", "call.outbound", hooks, skipped);
             assert_eq!(text, format!("Event e1 accepted{end}"));
         }
         assert_eq!(sending_now(0, false), "No deliveries are waiting.");

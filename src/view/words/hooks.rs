@@ -140,6 +140,11 @@ pub fn created(name: &str, secret: NewSecret) -> String {
     format!("\"{name}\" created. {next}")
 }
 
+/// The form of a new hook came a second time with the same values.
+pub fn created_before(name: &str) -> String {
+    format!("\"{name}\" created. The form was sent twice; there is one hook.")
+}
+
 /// What was done, followed by what may still go wrong.
 pub fn with_warning(done: &str, warning: &str) -> String {
     format!("{done} Warning: {warning}")

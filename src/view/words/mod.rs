@@ -10,6 +10,7 @@ pub mod hooks;
 pub mod inbox;
 pub mod jobs;
 pub mod problems;
+pub mod search;
 pub mod session;
 pub mod status;
 pub mod test_send;

@@ -21,6 +21,28 @@ pub fn welcome(name: &str) -> String {
     format!("Welcome, {name}. Create your first hook.")
 }
 
+/// On the sign-in page, after a form was sent without a session. `is_kept`: what was typed comes
+/// back after signing in.
+pub fn signed_out(is_kept: bool) -> &'static str {
+    if is_kept {
+        "You were signed out before your changes were saved. Sign in to get back to your form: it \
+         is kept for 30 minutes."
+    } else {
+        "You were signed out. Nothing was changed. Sign in to get back to the page."
+    }
+}
+
+/// The form is shown again after signing in.
+pub const RESUMED: &str = "You were signed out. Nothing was saved yet: check the form and save.";
+
+/// The kept form belongs to another user.
+pub const RESUMED_ANOTHER: &str = "Another user filled in this form. Sign in as that user within \
+                                   30 minutes to get it back.";
+
+/// The form is no longer kept.
+pub const RESUMED_GONE: &str = "The form isn't kept any more. A form is kept for 30 minutes, in \
+                                the browser that sent it.";
+
 /// The account page's form was saved.
 pub const PREFERENCES_SAVED: &str = "Preferences saved.";
 

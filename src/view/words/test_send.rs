@@ -6,6 +6,9 @@ use crate::domain::{
     words::grouped,
 };
 
+/// The button was pressed twice.
+pub const SENT_BEFORE: &str = "The form was sent twice; one test was sent.";
+
 /// `127.0.0.1 returned 204 No Content in 12 ms.`, or why there was no response.
 pub fn result(attempt: &Attempt) -> String {
     let host = host_of(&attempt.url);

@@ -76,9 +76,9 @@ fn Question(asked: Redelivery) -> impl IntoView {
 fn Group(group: RedeliveryGroup, is_one: bool) -> impl IntoView {
     let page = format!("/integration/hooks/{}", group.id);
     let what = if is_one { "The event".to_owned() } else { count(group.count, "event") };
+    let waiting = if group.act == Act::TryNow { " waiting for an attempt" } else { "" };
     view! {
-        <p>{what} {if group.act == Act::TryNow { " waiting for an attempt" } else { "" }} " will be \
-            sent unchanged to " <code>{group.url}</code> " (hook " <a
+        <p>{what} {waiting} " will be sent unchanged to " <code>{group.url}</code> " (hook " <a
             href=page>{group.name}</a> ") with its current API key " <code>{group.key_hint}</code>
             "."</p>
         {(!group.enabled).then(|| view! { <p class="panel warn">"The hook is off. Redeliveries \

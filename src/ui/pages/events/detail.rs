@@ -27,7 +27,7 @@ use crate::{
             loaded::loaded,
         },
     },
-    view::events::EventPage as EventData,
+    view::{events::EventPage as EventData, words::events as words},
 };
 
 /// The page of an event type.
@@ -62,6 +62,7 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
         snippet,
         hook,
         hooks,
+        unheard,
         retries,
         timeout,
     } = page;
@@ -125,7 +126,9 @@ fn Content(page: EventData, permissions: Permissions) -> impl IntoView {
                     settings."</p>
             </section>
             <section aria-labelledby="hooks"><h2
-                id="hooks">"Hooks for this event"</h2><Hooks hooks create/></section>
+                id="hooks">"Hooks for this event"</h2>
+                <p id="live-unheard" class="warning" data-live="">{words::unheard(unheard)}</p>
+                <Hooks hooks create/></section>
         </div>
     }
 }

@@ -28,6 +28,9 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
     let rows = events.into_iter().map(|row| {
         let event = row.event;
         let hooks = words::hooks(row.hooks, row.on);
+        let unheard =
+            words::unheard(row.unheard).map(|text| view! { <span class="warning">{text}</span> });
+        let id = format!("live-unheard-{}", event.key());
         let label = format!("Hooks for {}: {hooks}", event.name());
         view! {
             <tr>
@@ -37,7 +40,7 @@ fn Content(events: Vec<EventRow>) -> impl IntoView {
                 <td data-label="Sent when">{event.when()}</td>
                 <td data-label="Version">{row.version}</td>
                 <td data-label="Hooks"><a href=format!("/integration/events/{}#hooks", event.key())
-                    aria-label=label>{hooks}</a></td>
+                    aria-label=label>{hooks}</a> <span id=id data-live="">{unheard}</span></td>
                 <td class="end"><SchemaLink event/></td>
             </tr>
         }

@@ -1,10 +1,14 @@
-//! An edit conflict: the version that another user saved beside the values of this form.
+//! An edit conflict: the version that another user saved beside the values of this form, or that the
+//! hook was deleted meanwhile.
 
 use leptos::prelude::*;
 
 use crate::{
-    ui::widgets::table::DataTable,
-    view::{hooks::Conflict, words::hooks::values_differ},
+    ui::widgets::{datetime::ExactDateTime, table::DataTable},
+    view::{
+        hooks::{Conflict, DeletedMeanwhile},
+        words::hooks::values_differ,
+    },
 };
 
 #[component]
@@ -33,6 +37,23 @@ pub fn ConflictPanel(conflict: Conflict) -> impl IntoView {
             <p>"Save to keep your values, or " <a
                 href=format!("/integration/hooks/{id}/settings")>"discard them and load the saved \
                     ones"</a> "."</p>
+        </section>
+    }
+}
+
+/// The hook was deleted while its form was open. The form below creates it again.
+#[component]
+pub fn DeletedPanel(deleted: DeletedMeanwhile) -> impl IntoView {
+    let DeletedMeanwhile { name, at, by } = deleted;
+    let by = by.map(|by| view! { " by " <b>{by}</b> });
+    view! {
+        <section class="summary warn conflict" role="alert" tabindex="-1" autofocus>
+            <h2>{format!("\"{name}\" was deleted")}</h2>
+            <p>"Deleted at " <ExactDateTime at/> {by} ". Your changes weren't saved. Your values \
+                are in the form below."</p>
+            <p>"You can create the hook again with these values. It gets a new ID and a new \
+                signing secret. Enter the API key again unless you changed it: it was deleted with \
+                the hook."</p>
         </section>
     }
 }

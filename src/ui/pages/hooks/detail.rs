@@ -28,6 +28,7 @@ use crate::{
         widgets::{
             datetime::DateTime,
             definition::Fact,
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
             switch::HookSwitch,
@@ -141,6 +142,7 @@ fn Actions(hook: Hook, permissions: Permissions) -> impl IntoView {
             {permissions.has(Permission::HooksTest).then(|| view! {
                 <form method="post" action=SendTest::url()>
                     <input type="hidden" name="id" value=id/>
+                    <FormToken/>
                     <button class="primary" type="submit">"Send test"</button>
                 </form>
             })}

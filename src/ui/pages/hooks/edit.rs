@@ -5,7 +5,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use super::{
-    conflict::ConflictPanel,
+    conflict::{ConflictPanel, DeletedPanel},
     nav::{HookNav, HookPlace},
     trial::TrialPanel,
 };
@@ -24,6 +24,7 @@ use crate::{
         pages::{param, query},
         widgets::{
             field::{Description, ErrorSummary, Field, TextField},
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
             switch::SwitchField,
@@ -58,12 +59,23 @@ async fn permitted(
 
 #[component]
 fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
-    let HookEditor { id, version, form, key, errors, warnings, trial, conflict, plan, draft } =
-        editor;
-    let (heading, action, save) = if id.is_none() {
-        ("New hook", Create::url(), "Create hook")
-    } else {
-        ("Edit hook", Update::url(), "Save changes")
+    let HookEditor {
+        id,
+        version,
+        form,
+        key,
+        errors,
+        warnings,
+        trial,
+        conflict,
+        deleted,
+        plan,
+        draft,
+    } = editor;
+    let (heading, action, save) = match (&id, &deleted) {
+        (None, None) => ("New hook", Create::url(), "Create hook"),
+        (None, Some(_)) => ("New hook", Create::url(), "Create it again with these values"),
+        (Some(_), _) => ("Edit hook", Update::url(), "Save changes"),
     };
     let title = if errors.is_empty() { heading.to_owned() } else { format!("Error: {heading}") };
     let back = id
@@ -76,12 +88,14 @@ fn Editor(editor: HookEditor, permissions: Permissions) -> impl IntoView {
         <h1>{heading}</h1>
         {id.clone().map(|id| view! { <HookNav id place=HookPlace::Settings permissions/> })}
         {conflict.map(|conflict| view! { <ConflictPanel conflict/> })}
+        {deleted.map(|deleted| view! { <DeletedPanel deleted/> })}
         <ErrorSummary errors=errors.clone()/>
         {trial.map(|trial| view! { <TrialPanel trial has_stored_secret/> })}
         <form class="stack editor" method="post" action=action novalidate>
             <input type="hidden" name="id" value=id.unwrap_or_default()/>
             <input type="hidden" name="version" value=version.to_string()/>
             <input type="hidden" name="draft" value=draft.unwrap_or_default()/>
+            <FormToken/>
             // Enter activates a form's first submit button, so that must be the one that saves.
             <button class="visually-hidden" type="submit" tabindex="-1"
                 aria-hidden="true">{save}</button>

@@ -5,6 +5,7 @@ use leptos_meta::Title;
 
 use super::{
     filter::{Filter, Head, Pages},
+    first_steps::FirstSteps,
     row::Row,
 };
 use crate::{
@@ -41,7 +42,6 @@ pub fn HooksPage() -> impl IntoView {
 #[component]
 fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
     let may_write = permissions.has(Permission::HooksWrite);
-    let is_new = list.rows.iter().all(|row| row.last.is_none()) && !list.query.is_filtered();
     let (total, found, is_filtered) = (list.total, list.found, list.query.is_filtered());
     let counted = count(total as i64, "hook");
     let counted = if is_filtered {
@@ -50,7 +50,6 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
         format!("{counted}, {} event types", EventType::ALL.len())
     };
     let is_empty = list.rows.is_empty() && list.not_set_up.is_empty();
-    let has_hook = total > 0;
     let (asked, pages) = (list.query.clone(), list.pages);
     view! {
         <Title text="Service hooks"/>
@@ -63,7 +62,7 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
             {may_write.then(|| view! { <a class="button primary"
                 href="/integration/hooks/new">"New hook"</a> })}
         </div>
-        {(is_new && may_write).then(|| view! { <FirstSteps has_hook/> })}
+        <FirstSteps/>
         <Filter query=asked.clone() counted/>
         {if is_empty {
             view! { <p class="empty">"No matching hooks or event types. " <a
@@ -142,27 +141,6 @@ fn Group(event: EventType, is_set_up: bool, may_write: bool, children: Children)
             </tr>
             {children()}
         </tbody>
-    }
-}
-
-/// Shown until the first delivery: how to get there.
-#[component]
-fn FirstSteps(has_hook: bool) -> impl IntoView {
-    let created = if has_hook { "done" } else { "" };
-    view! {
-        <section class="card steps">
-            <h2>"Get started in three steps"</h2>
-            <ol>
-                <li>"Start a receiver. To try things out, \
-                    run " <code>"service-hooks listen"</code> "."</li>
-                <li class=created>
-                    <a href="/integration/hooks/new">"Create a hook"</a> " with the receiver's URL \
-                        and API key."
-                    {has_hook.then_some(" Done.")}
-                </li>
-                <li>"Open the hook, select " <b>"Send test"</b> " and check the response."</li>
-            </ol>
-        </section>
     }
 }
 

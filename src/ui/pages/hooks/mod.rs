@@ -6,6 +6,7 @@ pub mod delete;
 pub mod detail;
 pub mod edit;
 mod filter;
+mod first_steps;
 pub mod list;
 pub mod nav;
 mod row;

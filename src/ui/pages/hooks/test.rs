@@ -21,6 +21,7 @@ use crate::{
         },
         widgets::{
             datetime::DateTime,
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
             table::DataTable,
@@ -86,6 +87,7 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
                 <Samples id=id.clone() origin may_use_last has_no_last/>
                 <form class="stack editor" method="post" action=SendBody::url()>
                     <input type="hidden" name="id" value=id/>
+                    <FormToken/>
                     <TextArea name="body" label="Payload" value=body rows=16 error
                         hint="JSON. Sent exactly as shown, with this hook's key and signature."/>
                     <div class="buttons">

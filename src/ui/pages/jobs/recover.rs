@@ -22,6 +22,7 @@ use crate::{
         widgets::{
             datetime::{DateTime, ExactDateTime},
             field::{Description, ErrorSummary, Field, FieldError},
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
         },
@@ -203,6 +204,7 @@ fn Start(run: DryRun, page: RecoverPage) -> impl IntoView {
     view! {
         <form class="buttons" method="post" action=BeginRecover::url()>
             <input type="hidden" name="id" value=id/>
+            <FormToken/>
             {hidden}
             <button class="primary" type="submit">{start}</button>
         </form>

@@ -58,12 +58,16 @@ impl From<EventStory> for EventShape {
 #[schema(as = AcceptedEvent)]
 pub struct AcceptedShape {
     pub id: Uuid,
+    /// One for each hook of its type; 0 if no hook listens.
     pub deliveries: usize,
+    /// How many of them were skipped, because their hook is off or its queue is full.
+    pub skipped: usize,
 }
 
 impl From<Accepted> for AcceptedShape {
     fn from(accepted: Accepted) -> Self {
-        Self { id: accepted.id.0, deliveries: accepted.deliveries }
+        let Accepted { id, deliveries, skipped, .. } = accepted;
+        Self { id: id.0, deliveries, skipped }
     }
 }
 
