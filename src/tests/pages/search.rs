@@ -45,7 +45,7 @@ async fn what_is_looked_for_is_one_step_away(db: TestDb) {
     ] {
         let encoded: String = url::form_urlencoded::byte_serialize(q.as_bytes()).collect();
         let answer = browser.get(&format!("/search?q={encoded}")).await;
-        assert_eq!((answer.status().as_u16(), location(&answer)), (303, to.as_str()), "{q}");
+        assert_eq!((answer.status().as_u16(), location(&answer)), (302, to.as_str()), "{q}");
     }
     let link = |page: &str| format!("href=\"{page}\"");
     // Its beginning, a name, an address, words of an action, an event type, a page.
