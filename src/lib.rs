@@ -29,6 +29,7 @@
 //! | grant | proof that a permission was checked, and for whom |
 //! | vault, sealed | the encryption of secrets with the master key |
 //! | draft | sealed data between two requests of a session, such as rejected form input |
+//! | kept form | a form that was posted after its session had ended, until its user is back |
 //! | flash | a message that is shown once, on the next page |
 //!
 //! # Modules

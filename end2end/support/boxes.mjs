@@ -18,6 +18,8 @@ export function cut(page) {
     }
     for (const cell of document.querySelectorAll("th, td")) {
       if (!sees(cell)) continue;
+      // Its one line ends with an ellipsis; a title or the row's own page has all of it.
+      if (getComputedStyle(cell).textOverflow === "ellipsis") continue;
       const box = cell.getBoundingClientRect();
       for (const inner of cell.querySelectorAll("*")) {
         // Rotated or drawn things are as large as their picture's own box.

@@ -20,7 +20,7 @@ const PAYLOADS = [
 /** What no page of ours has. (Charts are named pictures.) */
 const INJECTED = [
   "img",
-  "svg:not([role=img][aria-label], [aria-hidden=true] > svg)",
+  "svg:not(.icon, [role=img][aria-label], [aria-hidden=true] > svg)",
   "[onerror]",
   "[onload]",
   "body style",

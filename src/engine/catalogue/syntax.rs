@@ -101,7 +101,7 @@ mod tests {
                 "{\n  \"\u{e9}\u{1f600}\": x\n}".as_bytes(),
                 "a value is missing or not valid (line 2, column 9)",
             ),
-            (b"{\"a\":1,\"a\":2}", "the field \"a\" appears twice (line 1, column 10)"),
+            (b"{\"a\":1,\"a\":2}", "the field \"a\" appears twice (line 1, column 13)"),
         ];
         for (text, words) in rows {
             let error = serde_json::from_slice::<StrictJson>(text).err().unwrap();

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    answers::Fault,
+    answers::{Fault, attempt},
     cast::{Condition, Part},
     rng::Rng,
 };
@@ -177,7 +177,15 @@ impl Life {
         if let Some((since, last)) = health.failing_since.zip(health.failed_at) {
             health.failed_for = since.until(last);
         }
-        if self.paused < now && health.failures > 0 {
+        if self.paused < now {
+            if health.failures == 0 {
+                // No event came between its first failure and the pause.
+                let at = self.paused;
+                let probe = attempt(rng, &self.hook.callback_url, 1, at, Some(self.fault));
+                health.failing_since = Some(at);
+                health.failed_at = Some(at);
+                health.last_answer = Some(probe.answer);
+            }
             let minutes = self.paused.until(self.off.min(now)).as_secs() / MINUTE;
             let probes = 4 + u32::try_from(minutes / 15).unwrap_or(u32::MAX);
             let probe_at = later(now, 2 * MINUTE + rng.between(0, 660).unsigned_abs());

@@ -122,10 +122,7 @@ async fn a_deleted_hooks_page_shows_what_is_left(db: TestDb) {
         let gone = manager.get(&format!("{page}{below}")).await;
         let words = "Wall &lt;board&gt;\" no longer sends events.";
         let page = explained(gone, 410, "This hook was deleted", words).await;
-        assert!(
-            has_frame(&page) && page.contains(&format!("<a href=\"{log}\">")),
-            "{below}: {page}"
-        );
+        assert!(has_frame(&page) && page.contains(&format!("href=\"{log}\"")), "{below}: {page}");
         assert!(page.contains("by <b>integration-manager@example.org</b>"), "{below}: {page}");
     }
     // Its deliveries still exist, in the log and on their own pages.
@@ -148,9 +145,7 @@ async fn cross_site_requests_get_an_error_page_in_the_browsers_theme() {
     let answer = browser.post_with(&format!("{RPC}/session/sign_out"), &[], &foreign).await;
     let page = explained(answer, 403, "Request from another site", "nothing was changed").await;
     assert!(!has_frame(&page) && page.contains("<html lang=\"en\" data-theme=\"dark\">"), "{page}");
-    assert!(
-        page.contains("<a href=\"/\">Open the portal</a>") && !page.contains("Back to the form")
-    );
+    assert!(page.contains("href=\"/\">Open the portal</a>") && !page.contains("Back to the form"));
     // A request from one of the portal's pages links back to it. The page is only read; nothing is
     // sent again.
     let host = app.url("").replace("http://", "");

@@ -90,7 +90,7 @@ async fn a_new_hook_survives_the_end_of_its_session(db: TestDb) {
     assert!(page.contains("Nothing was saved yet"), "{page}");
     assert!(page.contains("value=\"Wall &lt;board&gt; &quot;é&quot;\""), "{page}");
     assert!(page.contains(&format!("value=\"{url}\"")) && page.contains("value=\"3s\""));
-    assert!(page.contains("0123 is kept") && !page.contains("CANARY"), "the key is only hinted at");
+    assert!(page.contains("123 is kept") && !page.contains("CANARY"), "the key is only hinted at");
     assert_eq!(count(&app, "hooks").await, 0, "nothing is saved without a new click");
     // The key is in the draft.
     let draft = to.split("draft=").nth(1).unwrap();
@@ -213,7 +213,8 @@ async fn strangers_and_other_sites_cannot_have_forms_kept(db: TestDb) {
         assert_eq!(answer.status(), 303);
         kept += i64::from(location(&answer).contains("ended=kept"));
     }
-    assert_eq!((kept, count(&app, "drafts").await), (20 - 1, 19), "one was refused before");
+    // Those with a wrong token counted too, because the limit comes before the body is read.
+    assert_eq!((kept, count(&app, "drafts").await), (20 - 4, 16));
 }
 
 async fn a_form_whose_hook_was_deleted_makes_it_again(db: TestDb) {

@@ -58,8 +58,8 @@ async fn an_export_has_exactly_what_the_list_shows(db: TestDb) {
     let states: Vec<&str> = items.iter().map(|item| item["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["delivered", "failed"], "newest first");
     assert!(items[0]["payload"].is_object() && items[0]["hook"] == "=1+1, \"x\"");
-    let own = browser.get(&format!("/integration/hooks/{hook}/deliveries/export?text=nowhere"));
-    assert_eq!(own.await.text().await.unwrap().lines().count(), 1);
+    let own = format!("/integration/hooks/{hook}/deliveries/export?text=nowhere");
+    assert_eq!(browser.get(&own).await.text().await.unwrap().lines().count(), 1);
     for (query, status) in [("state=lost", 422), ("from=soon", 422)] {
         assert_eq!(browser.get(&format!("{LOG}/export?{query}")).await.status(), status);
     }

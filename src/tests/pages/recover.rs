@@ -37,7 +37,7 @@ async fn a_recovery_is_previewed_and_can_be_paused_and_cancelled(db: TestDb) {
     let first = page(&browser, &recover).await;
     assert!(
         words(&first).contains("Since it was turned off")
-            && first.contains("type=\"submit\">Redeliver 4 events"),
+            && first.contains("class=\"primary\">Redeliver 4 events"),
         "{first}"
     );
     let counted =

@@ -26,7 +26,11 @@ impl Needle {
     /// Whether a payload contains the text.
     pub fn is_in(&self, body: &[u8]) -> bool {
         let body = String::from_utf8_lossy(body);
-        let decoded = fold(Decoded::of(&body), self.ignores_blanks);
+        let decoded = if body.is_ascii() && memchr::memchr(b'\\', body.as_bytes()).is_none() {
+            fold_ascii(&body, self.ignores_blanks)
+        } else {
+            fold(Decoded::of(&body), self.ignores_blanks)
+        };
         if self.folded.find(decoded.as_bytes()).is_some() {
             return true;
         }
@@ -53,6 +57,19 @@ pub fn fold(text: impl Iterator<Item = char>, drops_blanks: bool) -> String {
         }
         push_folded(&mut out, character);
     }
+    out
+}
+
+/// The same for ASCII without escapes, which nearly all payloads are: many times as fast.
+fn fold_ascii(text: &str, drops_blanks: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        if !out.is_empty() && !drops_blanks {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+    out.make_ascii_lowercase();
     out
 }
 
@@ -207,6 +224,16 @@ mod tests {
         }
         // These marks make another letter.
         assert!(!is_in("が", "か\u{3099}x") && is_in("が", "か\u{3099}"));
+    }
+
+    #[test]
+    fn the_fast_way_folds_as_the_other() {
+        for text in ["", "  ", "a", " A\tb  c\r\n", "{\"X\": 1}", "AZ az \u{b}\u{c}x"] {
+            for drops_blanks in [false, true] {
+                let folded = fold(Decoded::of(text), drops_blanks);
+                assert_eq!(fold_ascii(text, drops_blanks), folded, "{text:?}");
+            }
+        }
     }
 
     #[test]

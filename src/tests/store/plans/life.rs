@@ -114,6 +114,7 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
     paths.extend(
         [
             "/account",
+            "/search?q=01999999-99&list=on",
             "/status",
             "/metrics",
             "/integration/deliveries/recover?since=24h&failed=true&skipped=true",
