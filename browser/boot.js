@@ -16,13 +16,16 @@ async function wake() {
     if (!build) throw new Error(`unknown island ${island.dataset.component}: the page and its script differ`);
     await build(island);
   }
-  document.documentElement.dataset.awake = "";
 }
 
 const later = window.requestIdleCallback ?? ((work) => setTimeout(work, 1));
 later(async () => {
-  const isAwake = islands.length > 0 ? wake() : Promise.resolve();
-  await isAwake.catch((error) => console.warn("The page works without its script.", error));
+  try {
+    if (islands.length > 0) await wake();
+    document.documentElement.dataset.awake = "";
+  } catch (error) {
+    console.warn("The page works without its script.", error);
+  }
   if (document.body.dataset.version) startLive();
 });
 

@@ -128,6 +128,8 @@ const CHANGES: &[&str] = &[
     "deliveries/redeliver",
     "jobs/begin_recover",
     "jobs/move_job",
+    "dismissals/ask_dismiss",
+    "dismissals/dismiss",
     "dismissals/undo",
 ];
 
@@ -205,6 +207,8 @@ fn the_permission_tables_are_complete() {
         "/integration/events/{key}/sample.json",
         "/integration/events/schemas.zip",
         "/integration/hooks/{id}/measured.csv",
+        "/integration/deliveries/export",
+        "/integration/hooks/{id}/deliveries/export",
         "/integration/hooks/{id}/deliveries/{delivery}/body.json",
     ] {
         real.insert(file.to_owned());

@@ -406,7 +406,7 @@ async fn warnings_are_shown_and_do_not_prevent_saving(db: TestDb) {
         let (_, _, page) = submit(&browser, path, &both).await;
         let page = page.replace("<!>", "");
         assert!(
-            page.contains("There is a problem") && page.contains("</span>Error: Use only"),
+            page.contains("There is a problem") && page.contains("class=\"error\">Error: Use only"),
             "{path}: {page}"
         );
         let warning = page

@@ -12,7 +12,6 @@ use super::{
 use crate::{
     domain::{
         id::{DismissalId, HookId},
-        invalid::Invalid,
         permission::right,
     },
     http::api::{
@@ -36,10 +35,7 @@ pub async fn dismiss(
     Body(new): Body<NewDismissal>,
 ) -> Result<Json<DismissalShape>, Problem> {
     ctx.require(right::DeliveriesReplay).map_err(ops::Error::from)?;
-    let dismiss = new.of(hook).ok_or_else(|| {
-        Invalid::one("answer", "unknown", "must be a group of responses, such as 5xx")
-    })?;
-    Ok(Json(ops::dismissals::dismiss(&ctx, dismiss).await?.into()))
+    Ok(Json(ops::dismissals::dismiss(&ctx, new.of(hook)?).await?.into()))
 }
 
 /// List dismissals

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::{
-    domain::{delivery::State, dismissal::is_dismissible, id::HookId, log::AnswerGroup},
+    domain::{
+        delivery::State, dismissal::is_dismissible, id::HookId, invalid::Invalid, log::AnswerGroup,
+    },
     http::api::v1::shapes::{keys::DeliveryState, time::Time},
     portal::ops::dismissals::Dismiss,
 };
@@ -26,13 +28,14 @@ impl TryFrom<DeliveryState> for DismissibleState {
 #[derive(Deserialize, ToSchema)]
 pub struct NewDismissal {
     /// `failed` or `skipped`.
-    #[schema(value_type = String, example = "failed")]
-    pub state: DismissibleState,
+    #[schema(value_type = String, required = true, example = "failed")]
+    pub state: Option<DismissibleState>,
     /// Only deliveries whose last response was in this group, such as `5xx`, `timeout` or `none`.
     #[schema(required = false)]
     pub answer: Option<String>,
     /// Why they need not be sent: up to 200 characters. It is shown in the log.
-    #[schema(max_length = 200)]
+    #[serde(default)]
+    #[schema(max_length = 200, required = true)]
     pub reason: String,
     /// Only deliveries accepted before this time. Default: now.
     #[schema(value_type = Time, required = false)]
@@ -40,13 +43,18 @@ pub struct NewDismissal {
 }
 
 impl NewDismissal {
-    /// `None`: the group of responses is unknown.
-    pub fn of(self, hook: HookId) -> Option<Dismiss> {
+    /// Called after the permission was checked, so what is missing is only reported here.
+    pub fn of(self, hook: HookId) -> Result<Dismiss, Invalid> {
+        let Some(DismissibleState(state)) = self.state else {
+            return Err(Invalid::one("state", "required", "must be failed or skipped"));
+        };
         let answer = match self.answer.as_deref() {
             None => None,
-            Some(key) => Some(AnswerGroup::from_key(key)?),
+            Some(key) => Some(AnswerGroup::from_key(key).ok_or_else(|| {
+                Invalid::one("answer", "unknown", "must be a group of responses, such as 5xx")
+            })?),
         };
         let until = self.until.map(|Time(until)| until);
-        Some(Dismiss { hook, state: self.state.0, answer, reason: self.reason, until })
+        Ok(Dismiss { hook, state, answer, reason: self.reason, until })
     }
 }
