@@ -292,7 +292,7 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     );
     let inbox = log::undelivered(&mut conn, &grant(right::DeliveriesRead)).await.unwrap();
     let lost = Search {
-        states: vec![State::Failed, State::Skipped],
+        states: vec![State::Failed, State::Skipped, State::Held],
         tests: Some(false),
         ..Search::default()
     };
@@ -300,8 +300,8 @@ async fn a_dry_run_counts_by_state_and_answer(db: TestDb) {
     assert_eq!(inbox.iter().map(|part| part.count).sum::<i64>(), wanted);
     assert_eq!(
         inbox.len(),
-        6,
-        "two hooks with two responses, and the skipped deliveries: {inbox:?}"
+        8,
+        "two hooks with two responses, and the skipped and held deliveries: {inbox:?}"
     );
 }
 
