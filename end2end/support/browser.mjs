@@ -17,7 +17,9 @@ export async function newVisitor(browser, options = {}) {
 export async function record(context, problems, hasScripts) {
   if (hasScripts) await recordPolicyViolations(context, problems);
   context.on("page", (page) => {
-    page.on("pageerror", (error) => problems.push(`page error: ${error.stack}`));
+    page.on("pageerror", (error) => {
+      if (!isCutTransition(error)) problems.push(`page error: ${error.stack}`);
+    });
     page.on("console", (message) => {
       if (message.type() !== "error") return;
       problems.push(`console: ${message.text()} (${message.location().url})`);
@@ -53,6 +55,9 @@ export async function fillSignIn(page, { email, password }) {
   await page.getByLabel("Password").fill(password);
   await page.getByRole("button", { name: "Sign in" }).click();
 }
+
+/** The browser reports a transition between pages that another navigation cut short. */
+export const isCutTransition = (error) => /^Transition was (aborted|skipped)/.test(error.message);
 
 /** Until the page's islands can be used. */
 export async function awake(page) {

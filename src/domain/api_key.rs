@@ -5,8 +5,8 @@ use super::invalid::Invalid;
 pub const MAX_API_KEY: usize = 512;
 
 /// The key that a receiver expects in `x-api-key`: 1 to 512 visible ASCII characters, exactly as
-/// typed. It has neither `Debug` nor `Display` nor `Serialize`, so that it gets into no log, page or
-/// database by accident.
+/// typed. It has neither `Debug` nor `Display` nor `Serialize`, so that it gets into no log,
+/// page or database by accident.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApiKey(String);
 

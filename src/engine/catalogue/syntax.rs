@@ -92,7 +92,8 @@ mod tests {
             (b"-x", "a number is not valid (line 1, column 2)"),
             (
                 b"\"a\tb\"",
-                "a string contains a control character; write it as an escape such as \\n (line 1, column 3)",
+                "a string contains a control character; write it as an escape such as \\n \
+                 (line 1, column 3)",
             ),
             (b"\"\xff\"", "it contains bytes that are not UTF-8 (line 1, column 2)"),
             (b"\"\\x\"", "a string has an escape that is not valid (line 1, column 3)"),

@@ -176,7 +176,8 @@ fn recover_address(page: &LogPage, search: &Search) -> String {
     crate::domain::address::address(&path, &pairs)
 }
 
-/// Links for keyset pagination, for continuing a search that hit its limit, and whether this is the newest page.
+/// Links for keyset pagination, for continuing a search that hit its limit, and whether this is
+/// the newest page.
 fn links(page: &LogPage, place: Place, found: &LogFound) -> LogLinks {
     let to = |before: &str, after: &str| page.query.at(before, after).address(&page.path);
     let before = |id: DeliveryId| to(&id.to_string(), "");

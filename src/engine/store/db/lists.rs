@@ -1,5 +1,5 @@
-//! Lists of rows and ids in statements: in a few sizes only, so that all texts fit into the cache of
-//! prepared statements.
+//! Lists of rows and ids in statements: in a few sizes only, so that all texts fit into the
+//! cache of prepared statements.
 
 /// Appends `($1, $2, ...)` to a query, and binds the ids. Use [`padded`] to limit the number of
 /// different statement texts. `ids` must not be empty: `IN ()` is not valid SQL.

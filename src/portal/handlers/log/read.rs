@@ -40,6 +40,35 @@ pub fn read(
     if own.is_some() {
         query.hook.clear();
     }
+    read_choices(&query, &mut search, &mut invalid);
+    (search.from, search.to) = super::super::datetime::range(
+        ctx,
+        (&mut query.from, &mut query.to),
+        &query.zone,
+        &mut invalid,
+    );
+    query.zone.clear();
+    if !(query.from.is_empty() && query.to.is_empty()) {
+        query.last.clear();
+    }
+    if !query.last.is_empty() {
+        let recent = recent(&query.last);
+        search.from = recent.map(|(_, length)| ctx.portal.clock().now().before(length));
+        invalid.add_unless(recent.is_some(), "last", "Choose a time range from the list.");
+    }
+    let rows = query.page_size();
+    query.rows = if rows == PAGE_SIZE { String::new() } else { rows.to_string() };
+    let id = |text: &str| text.parse::<DeliveryId>().ok();
+    let place = match (id(&query.before), id(&query.after)) {
+        (Some(before), _) => Place::Before(before),
+        (None, Some(after)) => Place::After(after),
+        (None, None) => Place::Newest,
+    };
+    (query, invalid.or(Asked { search, place, rows }))
+}
+
+/// What a query names: hook, event, event type, status, response and text.
+fn read_choices(query: &LogQuery, search: &mut Search, invalid: &mut Invalid) {
     if !query.hook.is_empty() {
         search.hook = query.hook.parse().ok();
         invalid.add_unless(search.hook.is_some(), "hook", "Choose a hook from the list.");
@@ -74,28 +103,4 @@ pub fn read(
         "text",
         "Enter at most 200 characters.",
     );
-    (search.from, search.to) = super::super::datetime::range(
-        ctx,
-        (&mut query.from, &mut query.to),
-        &query.zone,
-        &mut invalid,
-    );
-    query.zone.clear();
-    if !(query.from.is_empty() && query.to.is_empty()) {
-        query.last.clear();
-    }
-    if !query.last.is_empty() {
-        let recent = recent(&query.last);
-        search.from = recent.map(|(_, length)| ctx.portal.clock().now().before(length));
-        invalid.add_unless(recent.is_some(), "last", "Choose a time range from the list.");
-    }
-    let rows = query.page_size();
-    query.rows = if rows == PAGE_SIZE { String::new() } else { rows.to_string() };
-    let id = |text: &str| text.parse::<DeliveryId>().ok();
-    let place = match (id(&query.before), id(&query.after)) {
-        (Some(before), _) => Place::Before(before),
-        (None, Some(after)) => Place::After(after),
-        (None, None) => Place::Newest,
-    };
-    (query, invalid.or(Asked { search, place, rows }))
 }

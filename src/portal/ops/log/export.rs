@@ -1,5 +1,6 @@
-//! Exports what a search finds, up to a million deliveries. An export reads page after page, as its
-//! client reads the file: it holds no read transaction meanwhile, and ends when the client hangs up.
+//! Exports what a search finds, up to a million deliveries. An export reads page after page, as
+//! its client reads the file: it holds no read transaction meanwhile, and ends when the client
+//! hangs up.
 
 use std::{
     collections::{HashMap, VecDeque},

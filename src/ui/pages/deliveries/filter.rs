@@ -42,7 +42,8 @@ pub fn LogFilter(page: LogPage) -> impl IntoView {
     let matching = page.histogram.as_ref().map(|chart| words::matching(chart.total));
     let rows = (!query.rows.is_empty()).then(|| query.rows.clone());
     view! {
-        <form class="filter stacked" method="get" autocomplete="off" action=page.path.clone() role="search"
+        <form class="filter stacked" method="get" autocomplete="off" role="search"
+            action=page.path.clone()
             aria-label="Deliveries">
             {rows.map(|rows| view! { <input type="hidden" name="rows" value=rows/> })}
             <div class="slots">

@@ -113,7 +113,8 @@ fn Further(page: LogPage) -> impl IntoView {
         let found =
             if page.rows.is_empty() { "No matches yet." } else { "There may be more matches." };
         view! {
-            <p class="panel">{found} " " {words::searched(page.searched)} <DateTime at=until now/> ". " <a
+            <p class="panel">{found} " " {words::searched(page.searched)} <DateTime at=until
+                now/> ". " <a
                 href=address>"Search further back"</a></p>
         }
     })

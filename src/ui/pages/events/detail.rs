@@ -144,7 +144,8 @@ fn Heading(event: EventType, may_write: bool) -> impl IntoView {
                 <p class="lead"><code>{event.key()}</code></p>
             </div>
             <div class="buttons">
-                <a class="button" href=schema download><Icon name=IconName::Download/>"Download JSON Schema"</a>
+                <a class="button" href=schema download><Icon
+                    name=IconName::Download/>"Download JSON Schema"</a>
                 {may_write.then(|| view! {
                     <a class="button primary" href=format!("/integration/hooks/new?event={}",
                         event.key())>"Create hook for this event"</a>

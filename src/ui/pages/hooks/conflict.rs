@@ -1,5 +1,5 @@
-//! An edit conflict: the version that another user saved beside the values of this form, or that the
-//! hook was deleted meanwhile.
+//! An edit conflict: the version that another user saved beside the values of this form, or that
+//! the hook was deleted meanwhile.
 
 use leptos::prelude::*;
 
