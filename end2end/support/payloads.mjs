@@ -60,7 +60,7 @@ export function harm(page) {
     found.push(...[...foreign].map(({ outerHTML }) => outerHTML));
     const scripts = [...document.scripts].filter(({ src, textContent }) => !src.includes("/pkg/boot.js") && !/^__[A-Z_]+=\[\];/.test(textContent));
     found.push(...scripts.map(({ outerHTML }) => outerHTML));
-    const links = [...document.querySelectorAll("a[href], form[action], link[href]")].map((element) => element.href || element.action);
+    const links = [...document.querySelectorAll("a[href], form[action], link[href]")].map(({ href, action }) => (href?.baseVal === undefined ? href || action : new URL(href.baseVal, location).href));
     found.push(...links.filter((link) => !String(link).startsWith(location.origin) && !/^https?:/.test(link)));
     found.push(...links.filter((link) => /^https?:..evil/.test(link)));
     if (document.documentElement.scrollWidth > innerWidth) found.push(`${document.documentElement.scrollWidth} px wide`);
