@@ -120,7 +120,7 @@ test.describe("the log", { tag: "@both" }, () => {
     if (javaScriptEnabled) await awake(page);
     await emit(api, 2);
     if (javaScriptEnabled) {
-      await expect(page.getByText(/2 new deliveries/)).toBeVisible();
+      await expect(page.getByText(/2 new deliveries/).first()).toBeVisible();
       await expect(rows).toHaveCount(before);
       await press(page, page.getByRole("link", { name: "Show", exact: true }));
     } else {

@@ -10,10 +10,11 @@ const KB = 1000;
 const BUDGET = {
   total: 180 * KB,
   wasm: 110 * KB,
-  js: 12 * KB,
+  js: 14 * KB,
   css: 14 * KB,
   html: 30 * KB,
-  requests: 8,
+  // The stream that keeps the page true is one of them.
+  requests: 9,
 };
 /** Fifty rows with slider, chart, menu and links each: 36 elements a row. */
 const MOST_ELEMENTS = 1900;
