@@ -9,8 +9,15 @@ const CSS = `
 
 /** Makes the page that is shown now the same as on any other run. */
 export async function makeSame(page) {
+  await page.evaluate(stopFollowing);
   await page.evaluate(loadFont);
   await page.evaluate(change, CSS);
+}
+
+/** A hidden page does not follow changes: what is made the same below stays so. */
+function stopFollowing() {
+  Object.defineProperty(document, "visibilityState", { value: "hidden" });
+  document.dispatchEvent(new Event("visibilitychange"));
 }
 
 /** The portal's own font, waited for: the page itself does without one that comes too late. */
