@@ -170,8 +170,9 @@ fn what_is_said_agrees_with_what_can_be_done() {
                             // What happens by itself is never called impossible.
                             let waits = said.contains("will be sent automatically");
                             assert!(
-                                !(waits && refusal == Refusal::HookOff)
-                                    || !why.contains("You can't"),
+                                !(waits
+                                    && refusal == Refusal::HookOff
+                                    && why.contains("You can't")),
                                 "{case} {why}"
                             );
                         }
