@@ -115,7 +115,8 @@ async fn every_form_comes_back_as_it_was_typed(db: TestDb) {
     let test = format!("/integration/hooks/{id}/test");
     let url = receiver.url("/other");
     let large = format!("{{\"typed\": \"{}\"}}", "x".repeat(100_000));
-    let cases: [(&str, &str, Vec<(&str, &str)>, &str, &str); 3] = [
+    type Case<'a> = (&'a str, &'a str, Vec<(&'a str, &'a str)>, &'a str, &'a str);
+    let cases: [Case; 3] = [
         (
             UPDATE,
             &settings,

@@ -126,7 +126,7 @@ fn Link(entry: &'static Entry, is_current: bool, number: Option<i64>) -> impl In
             1000.. => "1,000+".to_owned(),
             few => grouped(few),
         };
-        view! { <span id="live-undelivered" class="tally" data-live="">{words}</span> }
+        view! { <span id="live-tally" class="tally" data-live="">{words}</span> }
     });
     view! {
         <li><a href=entry.href aria-current=current><Icon name=entry.icon/>

@@ -108,13 +108,25 @@ pub fn tiles() -> AnyView {
 
 pub fn panels() -> AnyView {
     let panels = [
-        (Tone::Good, IconName::Ok, "Healthy.", "98 of 99 attempts succeeded."),
-        (Tone::Warning, IconName::Paused, "Paused.", "67 events are held. Next attempt in 40 s."),
-        (Tone::Bad, IconName::Blocked, "Turned off.", "The receiver responded with 410 Gone."),
-        (Tone::Neutral, IconName::Off, "Off.", "New events are skipped."),
+        (Tone::Good, IconName::Ok, "Healthy.", "98 of 99 attempts succeeded.", "Send test"),
+        (
+            Tone::Warning,
+            IconName::Paused,
+            "Paused.",
+            "67 events are held. Next attempt in 40 s.",
+            "Try now",
+        ),
+        (
+            Tone::Bad,
+            IconName::Blocked,
+            "Turned off.",
+            "The receiver responded with 410 Gone.",
+            "Edit URL",
+        ),
+        (Tone::Neutral, IconName::Off, "Off.", "New events are skipped.", "Turn on"),
     ];
-    let panels = panels.map(|(tone, sign, state, words)| {
-        let action = view! { <button type="submit">"Try now"</button> }.into_any();
+    let panels = panels.map(|(tone, sign, state, words, next)| {
+        let action = view! { <button type="submit">{next}</button> }.into_any();
         view! { <Panel tone sign action><p><b>{state}</b> " " {words}</p></Panel> }
     });
     view! {
