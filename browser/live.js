@@ -181,7 +181,7 @@ function show(copy) {
   compareRows(copy);
 }
 
-/** What was left alone is taken over as soon as one has let go of it. */
+/** Skipped elements are updated as soon as the user has left them. */
 let retry;
 function letGo() {
   if (!waiting) return;

@@ -56,7 +56,8 @@ export async function namelessOrAmbiguous(page) {
 export function crowded(page) {
   return page.evaluate(() => {
     const LEAST = 24;
-    const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")];
+    // A chart's bars are also links in the list below it.
+    const all = [...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary")].filter((element) => element.closest("svg") === null);
     const seen = all.filter((element) => element.checkVisibility({ visibilityProperty: true }) && !element.closest(".skip"));
     const named = (element) => `${element.tagName.toLowerCase()} "${(element.ariaLabel || element.textContent || element.name).trim().slice(0, 40)}"`;
     const area = (element) => {

@@ -2,7 +2,7 @@
 
 import { PASSWORD, startServer } from "./server.mjs";
 
-/** No probe and no upkeep changes the picture while somebody looks. */
+/** No probe and no upkeep changes what pages show. */
 const SETTINGS = { SERVICE_HOOKS_DELIVERY__FIRST_PROBE: "2h", SERVICE_HOOKS_DELIVERY__LONGEST_PROBE: "2h" };
 
 /** Starts a server on a database that the demo has just filled. `people` has its users by role. */

@@ -1,4 +1,4 @@
-// An open page is true: it follows what happens elsewhere, in any number of windows, and disturbs nobody.
+// An open page is true: it follows what happens elsewhere, in any number of windows, without disturbing the user.
 
 import { awake } from "../support/browser.mjs";
 import { expect, test } from "../support/fixtures.mjs";
@@ -29,7 +29,7 @@ test("ten windows follow a receiver that is gone, over one stream", async ({ api
     await awake(page);
     pages.push(page);
   }
-  await expect.poll(() => streams.length, "somebody holds the stream").toBeGreaterThan(0);
+  await expect.poll(() => streams.length, "one window holds the stream").toBeGreaterThan(0);
   receiver.statusOf = (url) => (url === "/Ten%20windows" ? 410 : undefined);
   await api.emit("outbound_call.initiated", CALL);
   for (const page of pages) await expect(switchOf(page, "Ten windows").first()).not.toBeChecked();

@@ -48,7 +48,7 @@ test("opens with Ctrl K, finds, acts, and gives the focus back", async ({ page, 
   expect(problems).toEqual([]);
 });
 
-test("shows the shortcuts with ?, but not while somebody types, nor where they are off", async ({ page, problems }) => {
+test("shows the shortcuts with ?, but not while the user types, nor where they are off", async ({ page, problems }) => {
   await page.goto(`${HOOKS}/new`);
   const dialog = page.getByRole("dialog", { name: "Keyboard shortcuts" });
   await page.getByLabel("Name").fill("");

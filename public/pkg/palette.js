@@ -1,5 +1,5 @@
 // The command palette and the dialog of shortcuts: what the pages /search and /shortcuts show, without leaving the page.
-// `boot.js` fetches this when somebody presses one of their keys.
+// `boot.js` fetches this when the user presses one of their keys.
 const WAIT_MS = 120;
 let palette;
 

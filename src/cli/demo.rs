@@ -1,5 +1,5 @@
 //! `demo`: fills an empty database with a realistic installation. Like `migrate` it creates the
-//! data folder, because whoever asks for a demo wants a database of its own.
+//! data folder, because a demo needs a database of its own.
 
 use clap::Args;
 use data_encoding::BASE32_NOPAD;

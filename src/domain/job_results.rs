@@ -55,7 +55,7 @@ impl JobResults {
         self.held_off + self.held_paused
     }
 
-    /// Nothing changes any more, unless somebody redelivers one.
+    /// Nothing changes any more, unless a user redelivers one.
     pub fn is_settled(&self) -> bool {
         self.waiting == 0 && self.held() == 0
     }

@@ -1,6 +1,6 @@
 //! Downloads what the list of deliveries is filtered by, as CSV or JSON Lines. The file is sent
 //! while it is read, so its size does not matter. A download that cannot be completed is aborted,
-//! so that nobody takes a part for the whole.
+//! so that a part is not taken for the whole.
 
 mod format;
 

@@ -60,7 +60,7 @@ impl Viewer {
     }
 }
 
-/// What was sent last, and when.
+/// The last message sent, and its time.
 type Sent = Option<(String, Stopwatch)>;
 
 /// Sends the version at once, whenever it changes, and every [`BEAT`].

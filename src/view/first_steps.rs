@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct FirstSteps {
     /// The hook that has come furthest: its id, name and the key of its event type.
     pub hook: Option<(String, String, String)>,
-    /// A receiver has responded, whatever the status.
+    /// A receiver has responded, with any status.
     pub is_reached: bool,
     /// A test was delivered.
     pub is_tested: bool,

@@ -10,7 +10,7 @@ use crate::domain::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inbox {
     pub hooks: Vec<InboxHook>,
-    /// What was searched for.
+    /// The search text.
     pub query: String,
     /// There are undelivered events, whether or not they match.
     pub is_any: bool,

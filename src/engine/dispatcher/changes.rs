@@ -1,7 +1,7 @@
 //! When open pages must be read again: a version that grows whenever something that pages show may
 //! have changed, in the database (by any process) or in the memory of this server.
 //!
-//! All viewers of a server share one look, at most every [`LOOK_INTERVAL`], and only while somebody
+//! All viewers of a server share one look, at most every [`LOOK_INTERVAL`], and only while a viewer
 //! asks. The version is a hint: it may grow although a page still shows the same.
 
 use std::{

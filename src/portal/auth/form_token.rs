@@ -1,6 +1,6 @@
 //! Form tokens: a sealed hidden field in every form that must not lose or repeat what a user does.
 //! It names the user to whom the form was shown. So a form that is posted after the session has
-//! ended can be kept for that user and for nobody else, and a stranger without a token can make the
+//! ended can be kept for that user only, and a stranger without a token can make the
 //! server keep nothing. Its nonce tells a form that is posted twice from two forms.
 
 use std::time::Duration;

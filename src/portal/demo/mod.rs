@@ -39,7 +39,7 @@ use crate::{
 /// Rows per transaction.
 const STEP: usize = 512;
 
-/// What was written.
+/// The number of rows written.
 pub struct Filled {
     pub hooks: usize,
     pub events: usize,

@@ -68,7 +68,7 @@ fn times(rng: &mut Rng, now: Timestamp) -> Vec<Timestamp> {
     /// The load of each hour of a day (UTC), in percent of the busiest.
     const LOAD: [i64; 24] =
         [4, 3, 3, 3, 5, 12, 30, 62, 88, 100, 96, 84, 70, 82, 92, 90, 76, 60, 44, 34, 26, 18, 10, 6];
-    // Some lately, whatever the hour: the last hours show what waits.
+    // Some in the last hours too, so that they show waiting deliveries.
     let lately = [(14, 3_000_000), (36, 6 * 3_600_000)];
     let lately = lately.into_iter().flat_map(|(count, within)| std::iter::repeat_n(within, count));
     let mut times: Vec<Timestamp> =

@@ -114,7 +114,7 @@ async fn claim(ctx: &OpCtx, action: &Action) -> Result<Claim, Error> {
     Ok(claimed?)
 }
 
-/// Stores what was created, or releases the key.
+/// Stores the result, or releases the key.
 async fn finish(ctx: &OpCtx, once: Once, created: Option<String>) {
     let vault = ctx.portal.store().vault.clone();
     let written: Result<(), store::Error> = ctx

@@ -1,5 +1,5 @@
 //! Forms that are posted after their session has ended: nothing that was typed is lost, nothing is
-//! carried out without a new click, and nobody else sees it.
+//! carried out without a new click, and no other user sees it.
 
 use service_hooks::domain::{event::EventType, permission::Role};
 

@@ -1,5 +1,5 @@
-//! What keeps open pages true: the stream says that something has changed, whoever changed it, and
-//! a page's refresh in the background has no side effects.
+//! What keeps open pages true: the stream says that something has changed, on this node or another,
+//! and a page's refresh in the background has no side effects.
 
 use reqwest::{Response, StatusCode, header::COOKIE};
 use serde_json::json;
@@ -185,7 +185,7 @@ async fn a_refresh_takes_no_message_and_does_not_extend_the_session(db: TestDb) 
     let page = refresh.send().await.unwrap().text().await.unwrap();
     assert!(!page.contains("class=\"notice"), "{page}");
     drop(browser.get("/live").await);
-    assert_eq!(ends().await, before, "nobody has used the session");
+    assert_eq!(ends().await, before, "no request has used the session");
     let page = browser.get("/account").await.text().await.unwrap();
     assert!(page.contains("class=\"notice"), "the message is still there: {page}");
     assert!(ends().await > before, "showing a page is use");

@@ -10,7 +10,7 @@ use crate::support::{
     sql,
 };
 
-on_both!(a_form_that_is_posted_twice_makes_one_hook, a_test_is_sent_once, a_redelivery_begins_once,);
+on_both!(a_form_that_is_posted_twice_makes_one_hook, a_test_is_sent_once, a_redelivery_begins_once);
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
 

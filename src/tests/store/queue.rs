@@ -9,7 +9,7 @@ use service_hooks::{
         Dispatcher,
         catalogue::sample,
         clock::Clock,
-        dispatcher::{Config, Emit, EmitError, IdempotencyKey},
+        dispatcher::{Accepted, Config, Emit, EmitError, IdempotencyKey},
         store::{
             Error, attempts, balance,
             deliveries::{self, Filter},
@@ -94,12 +94,22 @@ fn key(body: &[u8]) -> Option<IdempotencyKey> {
     Some(IdempotencyKey { key_hash: b"key".to_vec(), body_hash: body.to_vec() })
 }
 
+/// The same responses as if each were the first.
+fn without_marks(mut answers: Vec<Accepted>) -> Vec<Accepted> {
+    for answer in &mut answers {
+        answer.was_repeated = false;
+    }
+    answers
+}
+
 async fn an_idempotency_key_repeats_the_first_response(db: TestDb) {
     let engine = engine(&db).await;
     insert_hook(engine.store(), EventType::WorkItemClosed, true).await;
     let one = || vec![emit(EventType::WorkItemClosed)];
     let first = engine.emit_all(one(), "test", key(b"same")).await.unwrap();
-    assert_eq!(engine.emit_all(one(), "test", key(b"same")).await.unwrap(), first);
+    let again = engine.emit_all(one(), "test", key(b"same")).await.unwrap();
+    assert!(again[0].was_repeated && !first[0].was_repeated);
+    assert_eq!(without_marks(again), first);
     assert!(matches!(
         engine.emit_all(one(), "test", key(b"other")).await,
         Err(EmitError::Store(Error::KeyReused))
@@ -117,6 +127,9 @@ async fn concurrent_requests_with_one_key_create_one_event(db: TestDb) {
         .map(|_| engine.emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"same")));
     let answers: Vec<_> =
         futures::future::join_all(race).await.into_iter().map(Result::unwrap).collect();
+    let fresh = answers.iter().filter(|answer| !answer[0].was_repeated).count();
+    assert_eq!(fresh, 1, "one created the event: {answers:?}");
+    let answers: Vec<_> = answers.into_iter().map(without_marks).collect();
     assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
     let mut conn = engine.store().read().await.unwrap();
     assert_eq!(balance::read(&mut conn, &grant(right::SystemRead)).await.unwrap().accepted, 1);
@@ -202,6 +215,7 @@ async fn an_expired_key_creates_a_new_event(db: TestDb) {
         .emit_all(vec![emit(EventType::WorkItemClosed)], "test", key(b"other"))
         .await
         .unwrap();
-    assert_eq!(again, second);
+    assert!(again[0].was_repeated);
+    assert_eq!(without_marks(again), second);
     engine.shutdown().await;
 }

@@ -23,7 +23,7 @@ const TEXT: &[(&str, &[&str])] = &[
     ("switch-off-knob", &["switch-off-track"]),
 ];
 
-/// What is no text and still has to be seen.
+/// Visible content that is not text.
 const EDGES: &[(&str, &[&str])] = &[
     ("edge", &["canvas", "subtle", "raised"]),
     ("line-strong", &["canvas", "subtle", "sunken", "raised"]),

@@ -31,8 +31,8 @@ fn Content(page: Data) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Status"</h1>
-                <p class="lead" id="live-summary" data-live="">{summary} " Updated " <DateTime at=now
-                    now/> "."</p>
+                <p class="lead" id="live-summary" data-live="">{summary}
+                    " Updated " <DateTime at=now now/> "."</p>
             </div>
         </div>
         <div class="columns" id="live-status" data-live="">

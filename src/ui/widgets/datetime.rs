@@ -26,7 +26,7 @@ pub fn DateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
     view! { <time datetime=at.rfc3339() title=clock.exact(at) data-tick=ticks>{text}</time> }
 }
 
-/// The exact time, and how long ago: for everybody to read, select and copy.
+/// The exact time, and how long ago: to be read, selected and copied.
 #[component]
 pub fn FullDateTime(at: Timestamp, now: Timestamp) -> impl IntoView {
     view! { <ExactDateTime at/> " (" <DateTime at now/> ")" }

@@ -12,7 +12,7 @@ pub fn hooks(all: usize, on: usize) -> String {
     }
 }
 
-/// Events were accepted and sent to nobody; `None` if there were none.
+/// Events were accepted, but no hook listens; `None` if there were none.
 pub fn unheard(count: i64) -> Option<String> {
     (count > 0).then(|| {
         format!("{} accepted in the last 24 hours. No hook listens.", counted(count, "event"))

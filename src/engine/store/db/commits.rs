@@ -47,11 +47,10 @@ impl Db {
             #[cfg(feature = "postgres")]
             Self::Postgres { .. } => {
                 let mut conn = self.read().await?;
-                let connection = match &mut conn.link {
-                    #[cfg(feature = "sqlite")]
-                    Link::Sqlite(_) => return Ok(true),
-                    Link::Postgres(connection) => connection,
-                };
+                #[cfg(feature = "sqlite")]
+                let Link::Postgres(connection) = &mut conn.link else { return Ok(true) };
+                #[cfg(not(feature = "sqlite"))]
+                let Link::Postgres(connection) = &mut conn.link;
                 let (text, heartbeats): (String, Vec<i64>) = sqlx::query_as(
                     "SELECT CAST(pg_current_snapshot() AS TEXT), ARRAY(SELECT CAST(CAST(xmin AS \
                      TEXT) AS BIGINT) FROM nodes)",

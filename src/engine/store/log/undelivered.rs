@@ -1,4 +1,4 @@
-//! What has not arrived and needs a person: failed and skipped deliveries that nobody redelivered
+//! What has not arrived and needs a person: failed and skipped deliveries that were not redelivered
 //! or dismissed, and those that an off or paused hook holds. Tests are not counted.
 
 use super::{Place, Search, Span, bound_span, scan, select, survey};

@@ -188,7 +188,7 @@ fn Actions(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
         State::Held => reader.may_replay.then(|| view! {
             <form method="post" action=TryNow::url()>
                 <input type="hidden" name="id" value=hook.id/>
-                <button type="submit" aria-label=format!("Try {label} now")>"Try now"</button>
+                <button type="submit" aria-label=format!("Try now: {label}")>"Try now"</button>
             </form>
         })
         .into_any(),

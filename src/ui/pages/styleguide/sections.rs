@@ -108,7 +108,7 @@ pub fn tiles() -> AnyView {
 
 pub fn panels() -> AnyView {
     let panels = [
-        (Tone::Good, IconName::Ok, "Healthy.", "98 of 99 attempts succeeded.", "Send test"),
+        (Tone::Good, IconName::Ok, "Healthy.", "98 of 99 attempts succeeded.", "View deliveries"),
         (
             Tone::Warning,
             IconName::Paused,
