@@ -113,9 +113,7 @@ fn HookTiles(
     last: LastTimes,
     now: Timestamp,
 ) -> impl IntoView {
-    let log = |state: &str| {
-        Some(address(&format!("/integration/hooks/{id}/deliveries"), &[("state", state)]))
-    };
+    let held = address(&format!("/integration/hooks/{id}/deliveries"), &[("state", "held")]);
     let took = match charts.p50.zip(charts.p95) {
         Some((p50, p95)) => format!("{} / {} ms", grouped(p50), grouped(p95)),
         None => "–".to_owned(),
@@ -126,6 +124,7 @@ fn HookTiles(
     let clock = readers_clock();
     let ago = |at: Timestamp| at.relative_to(now).unwrap_or_else(|| clock.date(at));
     let attempt = last.attempt.map(|at| format!("last attempt {}", ago(at)));
+    let success = last.success.map_or("–".to_owned(), ago);
     view! {
         <Tiles label="This hook">
             <Tile id="live-rate" label=format!("Success rate, {}", charts.range.words())
@@ -134,9 +133,9 @@ fn HookTiles(
             <Tile id="live-took" label=format!("Median / p95, {}", charts.range.words())
                 figure=took/>
             <Tile id="live-held" label="Held" figure=words::up_to_many(details.held)
-                note=oldest.unwrap_or_default() tone href=log("held")/>
-            <Tile id="live-last" label="Last success"
-                figure=last.success.map_or("–".to_owned(), ago) note=attempt.unwrap_or_default()/>
+                note=oldest.unwrap_or_default() tone href=Some(held)/>
+            <Tile id="live-last" label="Last success" figure=success
+                note=attempt.unwrap_or_default()/>
         </Tiles>
     }
 }
