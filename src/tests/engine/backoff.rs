@@ -153,7 +153,7 @@ async fn a_requested_wait_is_respected(db: TestDb) {
     .await;
     assert_eq!(
         (&health["state"], &health["failures_in_a_row"]),
-        (&json!("healthy"), &json!(0)),
+        (&json!("throttled"), &json!(0)),
         "{health}"
     );
     // New events and a restart: other hooks deliver, and this receiver gets no request.
