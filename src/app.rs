@@ -97,8 +97,8 @@ fn Pages() -> impl IntoView {
                     ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/new") view=hooks::edit::NewHookPage
                     ssr=SsrMode::Async/>
-                <Route path=path!("/integration/hooks/switch") view=hooks::switch::SwitchMatchingPage
-                    ssr=SsrMode::Async/>
+                <Route path=path!("/integration/hooks/switch")
+                    view=hooks::switch::SwitchMatchingPage ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id") view=hooks::detail::HookPage
                     ssr=SsrMode::Async/>
                 <Route path=path!("/integration/hooks/:id/settings") view=hooks::edit::EditHookPage

@@ -128,6 +128,7 @@ const CHANGES: &[&str] = &[
     "hooks/update",
     "hooks/set_enabled",
     "hooks/set_enabled_many",
+    "hooks/set_enabled_matching",
     "hooks/delete",
     "deliveries/redeliver",
     "jobs/begin_recover",

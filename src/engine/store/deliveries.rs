@@ -283,7 +283,8 @@ pub async fn count_delivered(
 ) -> Result<Option<i64>, Error> {
     let (all, delivered): (i64, i64) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*), CAST(COALESCE(SUM(CASE WHEN state = 'delivered' THEN 1 ELSE 0 END), 0) \
-         AS BIGINT) FROM (SELECT state FROM deliveries WHERE id >= $1 ORDER BY id LIMIT $2) AS read",
+         AS BIGINT) \
+         FROM (SELECT state FROM deliveries WHERE id >= $1 ORDER BY id LIMIT $2) AS read",
     ).bind(DeliveryId(first_at(from))).bind(2 * MANY).fetch_one(c).await)?;
     Ok((all < 2 * MANY).then_some(delivered))
 }

@@ -9,7 +9,8 @@ use crate::domain::event::EventType;
 pub fn SchemaLink(event: EventType, #[prop(default = false)] brief: bool) -> impl IntoView {
     let href = format!("/integration/events/{}/schema.json", event.key());
     view! {
-        <a class=brief.then_some("schema") href=href download aria-label=format!("Download JSON Schema of {}", event.name())
+        <a class=brief.then_some("schema") href=href download
+            aria-label=format!("Download JSON Schema of {}", event.name())
             title="Download JSON Schema">{if brief { "↓" } else { "↓ JSON Schema" }}</a>
     }
 }
