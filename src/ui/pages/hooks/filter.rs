@@ -29,7 +29,6 @@ pub fn Filter(list: HookList) -> impl IntoView {
     };
     let is_filtered = query.is_filtered();
     let counted = count(total as i64, "hook");
-    let counted = if is_filtered { format!("{found} of {counted}") } else { counted };
     let chips: Vec<(Status, usize)> = Status::all()
         .into_iter()
         .map(|known| (known, number(known)))
@@ -54,8 +53,9 @@ pub fn Filter(list: HookList) -> impl IntoView {
                 <button type="submit">"Search"</button>
             </form>
             <Chips query chips/>
-            {is_filtered.then(|| view! { <a href=HOOKS>"Show all"</a> })}
-            <span class="count">{counted}</span>
+            // The link to all hooks has the number of all.
+            {is_filtered.then(|| view! { <a href=HOOKS>"Show all"</a>
+                <span class="count">{format!("{found} of {counted}")}</span> })}
         </div>
     }
 }

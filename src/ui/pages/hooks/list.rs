@@ -51,8 +51,8 @@ fn Content(list: HookList, permissions: Permissions) -> impl IntoView {
         <div class="heading">
             <div>
                 <h1>"Service hooks"</h1>
-                <p class="lead">"Send events from your contact centre to your own systems as they \
-                                 happen."</p>
+                {(total == 0).then(|| view! { <p class="lead">"Send events from your contact \
+                    centre to your own systems as they happen."</p> })}
             </div>
             {may_write.then(|| view! { <a class="button primary"
                 href="/integration/hooks/new">"New hook"</a> })}
