@@ -25,6 +25,15 @@ export async function axeIn(page, but = []) {
 /** Runs in the page. */
 async function run(options) {
   const { violations, incomplete } = await window.axe.run(document, options);
+  // A chart has 24 links side by side, narrower than 24 px. The table below it has the same links (WCAG 2.5.8, "Equivalent").
+  const inTable = new Set([...document.querySelectorAll("table a")].map(({ href }) => href));
+  const isElsewhere = ({ target }) => {
+    const link = document.querySelector(target.at(-1));
+    return link.closest(".slots-over") && inTable.has(link.href);
+  };
+  for (const rule of violations) {
+    if (rule.id === "target-size") rule.nodes = rule.nodes.filter((node) => !isElsewhere(node));
+  }
   const short = (rules) =>
     rules.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => ({

@@ -20,8 +20,11 @@ const switchOf = (page, name) => page.getByRole("switch", { name: `${name} turne
 
 test("ten windows follow a receiver that is gone, over one stream", async ({ api, context, receiver }) => {
   const hook = await create(api, receiver, "Ten windows");
-  const streams = [];
-  context.on("request", (request) => new URL(request.url()).pathname === "/live" && streams.push(request));
+  const streams = new Set();
+  context.on("request", (request) => new URL(request.url()).pathname === "/live" && streams.add(request));
+  for (const end of ["requestfinished", "requestfailed"]) context.on(end, (request) => streams.delete(request));
+  // On a busy machine a second window may take the lead for a moment. One of the two gives it up.
+  const oneStream = () => expect.poll(() => streams.size, "one stream for all windows").toBe(1);
   const pages = [];
   for (let at = 0; at < 10; at += 1) {
     const page = await context.newPage();
@@ -29,18 +32,20 @@ test("ten windows follow a receiver that is gone, over one stream", async ({ api
     await awake(page);
     pages.push(page);
   }
-  await expect.poll(() => streams.length, "one window holds the stream").toBeGreaterThan(0);
+  await oneStream();
   receiver.statusOf = (url) => (url === "/Ten%20windows" ? 410 : undefined);
   await api.emit("outbound_call.initiated", CALL);
   for (const page of pages) await expect(switchOf(page, "Ten windows").first()).not.toBeChecked();
   receiver.statusOf = () => undefined;
   await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: true }));
   for (const page of pages) await expect(switchOf(page, "Ten windows").first()).toBeChecked();
-  expect(streams.length, "one for each browser, not for each window").toBe(1);
+  await oneStream();
 
   // The window with the stream goes, and another takes over.
-  await streams[0].frame().page().close();
-  await expect.poll(() => streams.length, "another window took over").toBe(2);
+  const [first] = streams;
+  await first.frame().page().close();
+  streams.delete(first);
+  await oneStream();
   await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ enabled: false }));
   for (const page of pages.filter((page) => !page.isClosed())) {
     await expect(switchOf(page, "Ten windows").first()).not.toBeChecked();
@@ -58,7 +63,7 @@ test("an edit elsewhere is shown, and nothing one uses is disturbed", async ({ a
   const pick = row.getByRole("checkbox");
   await pick.check();
   await api.call("PATCH", `/hooks/${hook.id}`, 200, JSON.stringify({ name: "After" }));
-  await expect(row.getByRole("link", { name: "After" })).toBeVisible();
+  await expect(row.getByRole("link", { name: "After", exact: true })).toBeVisible();
   await expect(search).toHaveValue("half typed");
   await expect(pick).toBeChecked();
   await remove(api, hook);

@@ -13,7 +13,8 @@ const SIZE = /\d[\d.]* [KMGT]?B\b|\(\d+ %\)/g;
 /** What only a script can do says so, and is the only difference there may be. */
 const ONLY_WITH_SCRIPTS = /^(Copy|Copied|Show|Hide|Follow)\b/;
 
-test.use({ portal: "scriptless", trace: "off" });
+// No retry changes what the pages say from one look to the next.
+test.use({ portal: "scriptless", trace: "off", settings: { SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE: '["6h"]' } });
 
 test("has no button that does nothing (N2)", async ({ visitor, scene }) => {
   await everywhere(visitor, { javaScriptEnabled: false }, async (page, entry) => {

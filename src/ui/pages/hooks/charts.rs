@@ -44,7 +44,7 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
                 <Ranges page=page.clone() range/>
             </div>
             {if has_any {
-                view! { <Drawn page points=points.clone() range sum=sum.clone()/> }.into_any()
+                view! { <Drawn page=page.clone() points=points.clone() range sum=sum.clone()/> }.into_any()
             } else {
                 view! { <p class="empty">"No attempts in the \
                     last " {range.words()} "."</p> }.into_any()
@@ -53,7 +53,7 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
             {has_any.then(|| view! {
                 <details>
                     <summary>"Show as table"</summary>
-                    <PointTable points range/>
+                    <PointTable page points range/>
                     <p><a href=csv download>"Download as CSV"</a></p>
                 </details>
             })}
@@ -148,15 +148,19 @@ fn Failures(page: String, failures: Vec<(AnswerGroup, i64)>) -> impl IntoView {
 }
 
 #[component]
-fn PointTable(points: Vec<Point>, range: Range) -> impl IntoView {
+fn PointTable(page: String, points: Vec<Point>, range: Range) -> impl IntoView {
     let millis = move |value: Option<i64>| {
         value.map_or_else(|| "–".to_owned(), |value| format!("{} ms", grouped(value)))
     };
     let rows = points.into_iter().map(move |point| {
+        let from = view! { <time datetime=point.from.rfc3339()>{short(point.from, range)}</time> };
+        let from = match slot(&page, &point, range) {
+            Some(Slot { href, .. }) => view! { <a href=href>{from}</a> }.into_any(),
+            None => from.into_any(),
+        };
         view! {
             <tr>
-                <th scope="row"><time datetime=point.from.rfc3339()>{short(point.from,
-                    range)}</time></th>
+                <th scope="row">{from}</th>
                 <td data-label="Succeeded">{grouped(point.outcomes.succeeded)}</td>
                 <td data-label="Failed">{grouped(point.outcomes.failed)}</td>
                 <td data-label="p50">{millis(point.p50)}</td>

@@ -92,14 +92,17 @@ fn Actions(hook: Hook, place: HookPlace, permissions: Permissions) -> impl IntoV
     // Those two tabs have a button of that name for what is typed there.
     let has_test = !matches!(place, HookPlace::Test | HookPlace::Settings);
     let state = if hook.enabled { "On" } else { "Off" };
+    let switch = match place {
+        // Its form has the switch, which is saved with the other settings.
+        HookPlace::Settings => ().into_any(),
+        _ if may_write => view! { <HookSwitch id=id.clone()
+        label=format!("{} turned on", hook.name) on=hook.enabled/> }
+        .into_any(),
+        _ => view! { <span>{state}</span> }.into_any(),
+    };
     view! {
         <div class="buttons">
-            {if may_write {
-                view! { <HookSwitch id=id.clone() label=format!("{} turned on", hook.name)
-                    on=hook.enabled/> }.into_any()
-            } else {
-                view! { <span>{state}</span> }.into_any()
-            }}
+            {switch}
             <a class="button" href=schema download aria-label="Download JSON Schema"><Icon
                 name=IconName::Download/>"JSON Schema"</a>
             {(has_test && permissions.has(Permission::HooksTest)).then(|| view! {
