@@ -6,9 +6,10 @@ use std::collections::{HashMap, HashSet};
 use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
+    dismissals,
     error::Error,
     finished::{Finished, Recorded},
-    dismissals, forward, health, hooks, listeners, measured,
+    forward, health, hooks, listeners, measured,
     notices::{HookDecision, Notice},
     rows::AttemptRow,
 };

@@ -56,13 +56,8 @@ pub async fn ask(
         let state = if state.is_empty() { State::Failed.key() } else { state };
         let (state, answer) = cause(state, answer)?;
         let until = request.ctx.portal.clock().now();
-        let asked = Dismiss {
-            hook: hook.id,
-            state,
-            answer,
-            reason: String::new(),
-            until: Some(until),
-        };
+        let asked =
+            Dismiss { hook: hook.id, state, answer, reason: String::new(), until: Some(until) };
         let count = ops::dismissals::count(&request.ctx, &asked).await?;
         let typed = drafts::find(&request.ctx, &request.session, draft).await?;
         let (reason, errors) = typed.unwrap_or_default();
@@ -157,9 +152,7 @@ pub async fn undo(id: &str) -> Result<(), Error> {
         ops::dismissals::undo(&request.ctx, id).await
     };
     let (kind, text) = match undone.await {
-        Ok(undone) if undone.left > 0 => {
-            (FlashKind::Warning, words::brought_back_but(undone.left))
-        }
+        Ok(undone) if undone.left > 0 => (FlashKind::Warning, words::brought_back_but(undone.left)),
         Ok(_) => (FlashKind::Done, words::BROUGHT_BACK.to_owned()),
         Err(ops::Error::Invalid(Invalid(faults))) => {
             let message = faults.first().map(|fault| fault.message.clone());

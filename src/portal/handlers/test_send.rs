@@ -55,9 +55,7 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
         None => None,
     };
     let waiting = match &result {
-        Some(page) => {
-            request.respond(super::try_now::offer(ctx, &hook, &page.delivery).await)?
-        }
+        Some(page) => request.respond(super::try_now::offer(ctx, &hook, &page.delivery).await)?,
         None => None,
     };
     let history = request.respond(test_send::history(ctx, hook.id).await)?;

@@ -23,14 +23,18 @@ on_both!(
 
 const RPC: &str = "/rpc/service_hooks/rpc";
 
-async fn switch(app: &TestApp, token: &str, hook: &str, enabled: bool) {
+pub async fn switch(app: &TestApp, token: &str, hook: &str, enabled: bool) {
     let change = json!({"enabled": enabled});
     let (status, changed) = app.api(token, "PATCH", &format!("/hooks/{hook}"), Some(change)).await;
     assert_eq!(status, 200, "{changed}");
 }
 
 /// A hook that was off for three events.
-async fn off(app: &TestApp, token: &str, receiver: &crate::support::receiver::Receiver) -> String {
+pub async fn off(
+    app: &TestApp,
+    token: &str,
+    receiver: &crate::support::receiver::Receiver,
+) -> String {
     let hook = app.hook(token, EventType::WorkItemClosed, receiver).await;
     let hook = hook["id"].as_str().unwrap().to_owned();
     switch(app, token, &hook, false).await;
@@ -40,7 +44,7 @@ async fn off(app: &TestApp, token: &str, receiver: &crate::support::receiver::Re
     hook
 }
 
-async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bool) -> Value {
     eventually("the job is so", async || {
         let (_, job) = app.api(token, "GET", job, None).await;
         is(&job).then_some(job)
@@ -48,7 +52,7 @@ async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bo
     .await
 }
 
-async fn recover(app: &TestApp, token: &str, hook: &str) -> String {
+pub async fn recover(app: &TestApp, token: &str, hook: &str) -> String {
     let since = json!({"since": "2020-01-01T00:00:00Z", "per_second": 1000});
     let (status, job) =
         app.api(token, "POST", &format!("/hooks/{hook}/recover"), Some(since)).await;

@@ -73,7 +73,8 @@ pub const BROUGHT_BACK: &str = "The events are undelivered again.";
 
 /// Some were brought back; `left` were not.
 pub fn brought_back_but(left: i64) -> String {
-    let (those, payloads) = if left == 1 { ("its", "payload was") } else { ("their", "payloads were") };
+    let (those, payloads) =
+        if left == 1 { ("its", "payload was") } else { ("their", "payloads were") };
     format!(
         "The events are undelivered again, except {}: {those} {payloads} removed after the \
          retention period.",

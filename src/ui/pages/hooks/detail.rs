@@ -56,8 +56,18 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, details, last_attempt, last_success, charts, recent, secrets, test, waiting, now } =
-        page;
+    let HookData {
+        hook,
+        details,
+        last_attempt,
+        last_success,
+        charts,
+        recent,
+        secrets,
+        test,
+        waiting,
+        now,
+    } = page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let sees_log = permissions.has(Permission::DeliveriesRead);

@@ -112,3 +112,6 @@ fn Actions(hook: Hook, place: HookPlace, permissions: Permissions) -> impl IntoV
         </div>
     }
 }
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests;

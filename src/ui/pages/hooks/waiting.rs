@@ -13,8 +13,10 @@ use crate::{
 pub fn WaitingOffer(waiting: Option<SendWaiting>) -> impl IntoView {
     let form = waiting.map(|SendWaiting { hook, is_on, number }| {
         let action = if is_on { TryNow::url() } else { SetEnabled::url() };
-        let enabled = (!is_on).then(|| view! { <input type="hidden" name="enabled"
-            value="true"/> });
+        let enabled = (!is_on).then(|| {
+            view! { <input type="hidden" name="enabled"
+            value="true"/> }
+        });
         view! {
             <form method="post" action=action>
                 <input type="hidden" name="id" value=hook/>

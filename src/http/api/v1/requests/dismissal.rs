@@ -5,7 +5,11 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        delivery::State, dismissal::{DISMISSIBLE, is_dismissible}, id::HookId, invalid::Invalid, log::AnswerGroup,
+        delivery::State,
+        dismissal::{DISMISSIBLE, is_dismissible},
+        id::HookId,
+        invalid::Invalid,
+        log::AnswerGroup,
     },
     http::api::v1::shapes::{keys::DeliveryState, time::Time},
     portal::ops::dismissals::Dismiss,

@@ -29,9 +29,8 @@ struct Line<'a> {
 }
 
 impl Format {
-    /// CSV unless the address asks for JSON Lines.
-    pub fn from_key(key: &str) -> Self {
-        if key == "jsonl" { Self::JsonLines } else { Self::Csv }
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Csv, Self::JsonLines].into_iter().find(|format| format.key() == key)
     }
 
     pub fn key(self) -> &'static str {
