@@ -1,6 +1,6 @@
-//! Use cases of dismissals: a person says with a reason that failed, skipped or held deliveries need
-//! not be sent, or takes that back. The first transaction has the audit entry; further ones continue in
-//! steps. May import domain, the dispatcher and engine::store.
+//! Use cases of dismissals: a person says with a reason that failed, skipped or held deliveries
+//! need not be sent, or takes that back. The first transaction has the audit entry; further ones
+//! continue in steps. May import domain, the dispatcher and engine::store.
 
 use super::{
     dispatcher::Dispatcher,

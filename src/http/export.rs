@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{
-    api::v1::exports::{File, Format, audit_detail, file_name},
+    api::v1::{
+        exports::{File, file_name},
+        shapes::export::{Format, audit_detail},
+    },
     error_page,
     streams::Viewer,
 };

@@ -252,7 +252,8 @@ pub async fn remaining(
     id: DismissalId,
 ) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*) FROM deliveries d WHERE ");
+        let mut query =
+            sqlx::QueryBuilder::<Engine>::new("SELECT COUNT(*) FROM deliveries d WHERE ");
         query.push(OF_DISMISSAL).push_bind(id).build_query_as().fetch_one(c).await
     })?;
     Ok(count)

@@ -81,7 +81,8 @@ async fn an_export_has_what_matches(db: TestDb) {
         ("jsonl, ?state=failed", 1),
     ] {
         let noted = format!(
-            "SELECT COUNT(*) FROM audit WHERE action = 'deliveries.exported' AND detail = '{detail}'"
+            "SELECT COUNT(*) FROM audit WHERE action = 'deliveries.exported' AND \
+             detail = '{detail}'"
         );
         assert_eq!(sql::number(&url, &noted).await.unwrap(), wanted, "{detail}");
     }

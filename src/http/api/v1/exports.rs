@@ -2,8 +2,6 @@
 //! file is sent while it is read, so its size does not matter. A download that cannot be completed
 //! is aborted, so that a part is not taken for the whole.
 
-mod format;
-
 use std::{future::Future, io, sync::Arc};
 
 use axum::{
@@ -13,8 +11,7 @@ use axum::{
 use bytes::Bytes;
 use futures::stream;
 
-pub use self::format::Format;
-use super::requests::export::ExportFilter;
+use super::{requests::export::ExportFilter, shapes::export::Format};
 use crate::{
     domain::time::Timestamp,
     engine::store::log::Search,
@@ -118,17 +115,6 @@ impl File {
         }
         response
     }
-}
-
-/// For the audit log: the format and the filters, without the searched text.
-pub fn audit_detail(format: Format, with_payloads: bool, has_text: bool, filters: &str) -> String {
-    format!(
-        "{}{}{}{}",
-        format.key(),
-        if with_payloads { ", with payloads" } else { "" },
-        if has_text { ", text search" } else { "" },
-        if filters.is_empty() { String::new() } else { format!(", {filters}") },
-    )
 }
 
 /// `deliveries-20261127T091000Z-20261128T091000Z.csv`

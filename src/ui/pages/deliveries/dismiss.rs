@@ -26,8 +26,8 @@ pub fn DismissPage() -> impl IntoView {
 
 #[component]
 fn Question(asked: DismissQuestion) -> impl IntoView {
-    let DismissQuestion { hook, name, is_on, state, answer, count, is_more, until, reason, errors } =
-        asked;
+    let DismissQuestion { hook, name, is_on, state, answer, count, is_more, .. } = asked;
+    let (until, reason, errors) = (asked.until, asked.reason, asked.errors);
     let title = words::dismiss_title(count, is_more);
     let cause = words::cause(state, answer, is_on);
     let error = errors.message("reason").map(str::to_owned);

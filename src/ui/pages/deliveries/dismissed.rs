@@ -66,6 +66,7 @@ fn Row(row: DismissalRow, may_replay: bool, now: Timestamp) -> impl IntoView {
     let is_undone = undone.is_some();
     // Only an existing hook can send what it held.
     let is_lost = state == State::Held && is_deleted;
+    let can_undo = may_replay && !is_undone && !is_lost;
     let lost = (is_lost && !is_undone).then_some("The hook was deleted: can't be brought back.");
     view! {
         <tr id=format!("d-{id}")>
@@ -75,7 +76,7 @@ fn Row(row: DismissalRow, may_replay: bool, now: Timestamp) -> impl IntoView {
                 class="small">{words::cause_before(state, answer)}</p></td>
             <td data-label="Reason" class="named">{reason}</td>
             <td data-label="By" class="named">{created_by}</td>
-            <td data-label="Actions">{undone} {lost} {(may_replay && !is_undone && !is_lost).then(|| view! {
+            <td data-label="Actions">{undone} {lost} {can_undo.then(|| view! {
                 <form method="post" action=Undo::url()>
                     <input type="hidden" name="id" value=id.to_string()/>
                     <button type="submit" aria-label=label>"Bring back"</button>

@@ -113,5 +113,5 @@ fn Actions(hook: Hook, place: HookPlace, permissions: Permissions) -> impl IntoV
     }
 }
 
-#[cfg(all(test, feature = "ssr"))]
+#[cfg(test)]
 mod tests;

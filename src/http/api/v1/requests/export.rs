@@ -7,9 +7,10 @@ use super::delivery::{EventRef, HookRef};
 use crate::{
     domain::log::AnswerGroup,
     engine::store::log::Search,
-    http::api::v1::{
-        exports::{Format, audit_detail},
-        shapes::{keys::DeliveryState, time::Time},
+    http::api::v1::shapes::{
+        export::{Format, audit_detail},
+        keys::DeliveryState,
+        time::Time,
     },
     portal::ops::log::export::Wanted,
 };
