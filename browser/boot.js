@@ -4,8 +4,10 @@
 
 import { startLive } from "./live.js";
 import { startRowMenus } from "./row-menu.js";
+import { startRowKeys } from "./rows.js";
 
 startRowMenus();
+startRowKeys();
 
 const islands = [...document.querySelectorAll("leptos-island")];
 const version = new URL(import.meta.url).search;

@@ -17,7 +17,10 @@ export function takeOver(copy) {
 }
 
 function morph(live, fresh, work) {
-  if (live.isEqualNode(fresh) || live.matches(OWN)) return;
+  if (live.isEqualNode(fresh)) return;
+  // Whether a row can be chosen is the page's; whether it is chosen, the reader's.
+  if (live.matches("input[type=checkbox]")) Object.assign(live, { disabled: fresh.disabled, title: fresh.title });
+  if (live.matches(OWN)) return;
   takeAttributes(live, fresh, work);
   const [before, after] = [[...live.childNodes], [...fresh.childNodes]];
   const isAlike = before.length === after.length && before.every((node, at) => isSameKind(node, after[at]));

@@ -1,12 +1,13 @@
 //! Commands that call a running server through its HTTP API.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use clap::{Args, Subcommand};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
+    export::Export,
     failure::{Failure, Outcome},
     input::{known_event, secret_from_stdin},
     print,
@@ -61,6 +62,21 @@ pub enum Hook {
     Delete { id: String },
     /// Send a hook's waiting deliveries now, for example after its receiver was repaired
     TryNow { id: String },
+    /// Dismiss undelivered events of a hook: they are not sent, and stay in the log with the reason
+    Dismiss {
+        id: String,
+        /// What to dismiss: failed, skipped or held
+        #[arg(long)]
+        state: String,
+        /// Why they need not be sent
+        #[arg(long)]
+        reason: String,
+    },
+    /// Bring back the events of a dismissal
+    BringBack {
+        /// The dismissal's id
+        dismissal: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -69,6 +85,8 @@ pub enum Delivery {
     TryNow { id: String },
     /// Redeliver a finished delivery to its hook's current URL (the same as try-now)
     Redeliver { id: String },
+    /// Print all deliveries that match, as CSV or JSON Lines
+    Export(Export),
 }
 
 #[derive(Subcommand)]
@@ -124,12 +142,27 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
             let text = commands::sending_now(count, asked["or_more"] == true);
             print::result(json, &text, &asked);
         }
+        Hook::Dismiss { id, state, reason } => {
+            let body = json!({"state": state, "reason": reason}).to_string();
+            let path = format!("{}/dismiss", hook_path(&id));
+            let made = server.call(Method::POST, &path, Some(body)).await?;
+            let number = made["number"].as_i64().unwrap_or(0);
+            print::result(json, &commands::dismissed(text(&made["id"]), number), &made);
+        }
+        Hook::BringBack { dismissal } => {
+            let path = format!("/api/v1/dismissals/{}/undo", in_path(&dismissal));
+            let undone = server.call(Method::POST, &path, None).await?;
+            print::result(json, crate::view::words::inbox::BROUGHT_BACK, &undone);
+        }
     }
     Ok(())
 }
 
 pub async fn delivery(server: &Server, command: Delivery, json: bool) -> Outcome {
-    let (Delivery::TryNow { id } | Delivery::Redeliver { id }) = command;
+    let id = match command {
+        Delivery::TryNow { id } | Delivery::Redeliver { id } => id,
+        Delivery::Export(export) => return server.copy(&export.path()).await,
+    };
     let path = format!("/api/v1/deliveries/{}/redeliver", in_path(&id));
     let sent = server.call(Method::POST, &path, None).await?;
     print::result(json, &commands::delivery_sending(&id), &sent);
@@ -239,6 +272,46 @@ impl Server {
         path: &str,
         body: Option<String>,
     ) -> Result<Value, Failure> {
+        let response = self.send(method, path, body).await?;
+        let status = response.status();
+        let bytes = response
+            .bytes()
+            .await
+            .map_err(|error| Failure::Failed(error.without_url().to_string()))?;
+        let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() { Ok(value) } else { Err(refusal(status, &value)) }
+    }
+
+    /// Copies a response to standard output while it arrives.
+    async fn copy(&self, path: &str) -> Outcome {
+        let mut response = self.send(Method::GET, path, None).await?;
+        let status = response.status();
+        if !status.is_success() {
+            let bytes = response.bytes().await.unwrap_or_default();
+            let problem: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+            return Err(refusal(status, &problem));
+        }
+        loop {
+            match response.chunk().await {
+                Ok(Some(part)) => std::io::stdout()
+                    .write_all(&part)
+                    .map_err(|error| Failure::Failed(format!("Can't write: {error}")))?,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    let cause = chain(&error.without_url());
+                    let message = format!("The export is incomplete: {cause}");
+                    return Err(Failure::Failed(message));
+                }
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<String>,
+    ) -> Result<reqwest::Response, Failure> {
         let server = self.server.clone().or_else(|| client_variable("SERVER"));
         let server = server.unwrap_or_else(|| DEFAULT_SERVER.to_owned());
         let token = self.token.clone().or_else(|| client_variable("TOKEN")).ok_or_else(|| {
@@ -254,20 +327,13 @@ impl Server {
         if let Some(body) = body {
             request = request.header("content-type", "application/json").body(body);
         }
-        let response = request.send().await.map_err(|error| {
+        request.send().await.map_err(|error| {
             let problem = if error.is_connect() { "Can't connect to" } else { "No response from" };
             Failure::Failed(format!(
                 "{problem} {server}: {}. Check that the server is running: service-hooks serve",
                 chain(&error.without_url())
             ))
-        })?;
-        let status = response.status();
-        let bytes = response
-            .bytes()
-            .await
-            .map_err(|error| Failure::Failed(error.without_url().to_string()))?;
-        let value: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        if status.is_success() { Ok(value) } else { Err(refusal(status, &value)) }
+        })
     }
 }
 

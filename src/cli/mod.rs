@@ -5,6 +5,7 @@
 mod client;
 mod database;
 mod demo;
+mod export;
 mod failure;
 mod input;
 mod listen;
@@ -58,7 +59,7 @@ enum Command {
         #[command(subcommand)]
         command: client::Hook,
     },
-    /// Redeliver deliveries of a running server
+    /// Redeliver or export deliveries of a running server
     Delivery {
         #[command(flatten)]
         server: client::Server,

@@ -1,5 +1,5 @@
-//! A dismissal: a person's decision, with a reason, that failed or skipped deliveries need not be
-//! sent. They are cancelled, and stay in the log with the reason.
+//! A dismissal: a person's decision, with a reason, that undelivered events need not be sent. Their
+//! deliveries are cancelled, and stay in the log with the reason.
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub const DISMISSED: &str = "dismissed by ";
 pub struct Dismissal {
     pub id: DismissalId,
     pub hook: HookId,
-    /// Failed or skipped.
+    /// What its deliveries were before: failed, skipped or held.
     pub state: State,
     /// The last result. `None`: any.
     pub answer: Option<AnswerGroup>,
@@ -41,11 +41,14 @@ impl Dismissal {
     }
 }
 
-/// Can deliveries in this state be dismissed? Open ones are sent by themselves, and delivered ones
-/// have arrived.
+/// Can deliveries in this state be dismissed? Pending and waiting ones are sent automatically, and
+/// delivered ones have arrived.
 pub fn is_dismissible(state: State) -> bool {
-    matches!(state, State::Failed | State::Skipped)
+    matches!(state, State::Failed | State::Skipped | State::Held)
 }
+
+/// The states that [`is_dismissible`] accepts, for errors.
+pub const DISMISSIBLE: &str = "failed, skipped or held";
 
 /// Validates a reason: one line of plain text.
 pub fn validate_reason(reason: &str) -> Result<String, Invalid> {

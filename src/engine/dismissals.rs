@@ -1,20 +1,23 @@
-//! Use cases of dismissals: a person says with a reason that failed or skipped deliveries need not
-//! be sent, or takes that back. The first transaction has the audit entry; further ones continue in
-//! steps. May import domain, the dispatcher and engine::store.
+//! Use cases of dismissals: a person says with a reason that failed, skipped or held deliveries
+//! need not be sent, or takes that back. The first transaction has the audit entry; further ones
+//! continue in steps. May import domain, the dispatcher and engine::store.
 
 use super::{
     dispatcher::Dispatcher,
     error::Error,
     store::{
-        self, audit, dismissals, hooks,
+        self, audit,
+        dismissals::{self, Cause},
+        hooks,
         once::{self, Once},
     },
 };
 use crate::domain::{
     delivery::State,
-    dismissal::{Dismissal, MAX_DISMISSED, is_dismissible, validate_reason},
+    dismissal::{DISMISSIBLE, Dismissal, MAX_DISMISSED, is_dismissible, validate_reason},
     id::{DismissalId, HookId},
     invalid::Invalid,
+    job::Count,
     log::AnswerGroup,
     permission::{Grant, right},
     time::Timestamp,
@@ -41,7 +44,7 @@ pub async fn dismiss(
     let now = clock.now();
     let reason = validate_reason(&dismiss.reason)?;
     if !is_dismissible(dismiss.state) {
-        return Err(Invalid::one("state", "range", "must be failed or skipped").into());
+        return Err(Invalid::one("state", "range", format!("must be {DISMISSIBLE}")).into());
     }
     let end = Timestamp(now.0 + 1);
     let until = dismiss.until.map_or(end, |until| until.min(end));
@@ -96,14 +99,33 @@ fn audit_detail(dismissal: &Dismissal) -> String {
     format!("{}{answer}: {}", dismissal.state.key(), dismissal.reason)
 }
 
+/// The number of deliveries that a dismissal would include.
+pub async fn count(
+    engine: &Dispatcher,
+    by: &Grant<right::DeliveriesReplay>,
+    dismiss: &Dismiss,
+) -> Result<Count, Error> {
+    let now = engine.clock().now();
+    let until = dismiss.until.unwrap_or(Timestamp(now.0 + 1));
+    let of = Cause { hook: dismiss.hook, state: dismiss.state, answer: dismiss.answer };
+    Ok(dismissals::count(&mut engine.store().read().await?, by, of, until).await?)
+}
+
+/// A dismissal that was taken back.
+pub struct Undone {
+    pub dismissal: Dismissal,
+    /// Its deliveries that stay dismissed, because retention removed their payloads.
+    pub left: i64,
+}
+
 /// Takes a dismissal back: its deliveries are undelivered again, except those that were redelivered
-/// meanwhile.
+/// meanwhile. Held ones need their hook and their payload: the hook sends them when it is on.
 pub async fn undo(
     engine: &Dispatcher,
     by: Grant<right::DeliveriesReplay>,
     id: DismissalId,
     once: Option<Once>,
-) -> Result<Dismissal, Error> {
+) -> Result<Undone, Error> {
     let clock = engine.clock().clone();
     let now = clock.now();
     let found = dismissals::find(&mut engine.store().read().await?, &by, id).await?;
@@ -111,6 +133,7 @@ pub async fn undo(
     if dismissal.undone_at.is_some() {
         return Err(already_undone());
     }
+    check_undoable(engine, &by, &dismissal).await?;
     // It is marked last, so that it can be repeated if the process dies in between.
     loop {
         let (next, grant) = (dismissal.clone(), by.clone());
@@ -135,10 +158,35 @@ pub async fn undo(
                 let (hook, detail) = (dismissal.hook.to_string(), audit_detail(&dismissal));
                 audit::note(conn, &clock, &by, "delivery.dismissal_undone", &hook, &detail).await?;
                 once::note(conn, once.as_ref(), || format!("/api/v1/dismissals/{id}")).await?;
-                dismissals::find(conn, &by, id).await?.ok_or(Error::NotFound("dismissal"))
+                let dismissal =
+                    dismissals::find(conn, &by, id).await?.ok_or(Error::NotFound("dismissal"))?;
+                let left = dismissals::remaining(conn, &by, id).await?;
+                Ok(Undone { dismissal, left })
             })
         })
         .await
+}
+
+/// Held deliveries can be brought back while their hook exists and a payload is left.
+async fn check_undoable(
+    engine: &Dispatcher,
+    by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+) -> Result<(), Error> {
+    if dismissal.state != State::Held {
+        return Ok(());
+    }
+    let mut conn = engine.store().read().await?;
+    if hooks::find(&mut conn, by, dismissal.hook).await?.is_none() {
+        let message = "The hook was deleted. Its held events can't be brought back.";
+        return Err(Invalid::one("id", "deleted", message).into());
+    }
+    if !dismissals::has_payloads(&mut conn, by, dismissal.id).await? {
+        let message = "These events can't be brought back: their payloads were removed after the \
+                       retention period, or they were redelivered.";
+        return Err(Invalid::one("id", "pruned", message).into());
+    }
+    Ok(())
 }
 
 fn already_undone() -> Error {

@@ -105,7 +105,18 @@ pub struct HookPage {
     pub secrets: Option<HookSecrets>,
     /// The result of a test that was just sent, if requested.
     pub test: Option<super::deliveries::DeliveryPage>,
+    /// After a successful test: what can be sent now.
+    pub waiting: Option<SendWaiting>,
     pub now: Timestamp,
+}
+
+/// What waits for a retry or is held while a test of the same hook succeeds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SendWaiting {
+    pub hook: String,
+    pub is_on: bool,
+    /// Counted up to 10,001.
+    pub number: i64,
 }
 
 /// A hook's secrets. Only a page that was asked to reveal them has this.

@@ -47,6 +47,8 @@ pub struct InboxPart {
 pub struct DismissQuestion {
     pub hook: String,
     pub name: String,
+    /// The hook's switch.
+    pub is_on: bool,
     pub state: State,
     pub answer: Option<AnswerGroup>,
     /// How many; counting may have stopped at a limit.

@@ -78,4 +78,6 @@ pub struct SavedView {
 pub struct LogRow {
     pub delivery: Delivery,
     pub hook: String,
+    /// Why nothing can be done with it now; `None`: it can be redelivered or tried.
+    pub refused: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::deliveries::DeliveryPage;
+use super::{deliveries::DeliveryPage, hooks::SendWaiting};
 use crate::domain::{contract::BodyCheck, delivery::Delivery, hook::Hook, time::Timestamp};
 
 /// Where the payload in the form comes from.
@@ -27,6 +27,8 @@ pub struct TestPage {
     /// Sending was stopped because the check failed.
     pub was_stopped: bool,
     pub result: Option<DeliveryPage>,
+    /// After a successful test: what can be sent now.
+    pub waiting: Option<SendWaiting>,
     /// The reader may see the response: it was their test, or they have `payloads:read`.
     pub sees_answer: bool,
     pub history: Vec<Delivery>,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-pub use self::reads::{StoredEvent, bodies_within, find};
+pub use self::reads::{StoredEvent, bodies_within, find, pruned};
 use super::{
     balance,
     db::{Conn, on_db},

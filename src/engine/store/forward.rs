@@ -20,7 +20,7 @@ use super::{
 use crate::domain::{
     acceptance::Acceptance,
     id::{DeliveryId, HookId},
-    permission::{Grant, right},
+    permission::{Grant, Implies, right},
     time::Timestamp,
     words::MANY,
 };
@@ -38,13 +38,28 @@ pub struct Forward {
 /// immediately. Does nothing for a hook that is off.
 pub async fn all(
     conn: &mut Conn,
-    _by: &Grant<right::DeliveriesReplay>,
+    by: &Grant<right::DeliveriesReplay>,
     hook: HookId,
     now: Timestamp,
 ) -> Result<Forward, Error> {
     if acceptance(conn, hook).await? == Acceptance::Off {
         return Ok(Forward { deliveries: 0, or_more: false });
     }
+    let count = count(conn, by, hook, now).await?;
+    // Lock order: `health` before `forwards`, as `outcomes` does, which prevents deadlocks.
+    health::probe_now(conn, hook, None, now).await?;
+    request(conn, hook, now).await?;
+    conn.add_notice(Notice::Changed(hook));
+    Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
+}
+
+/// The deliveries of a hook that wait for a retry or are held, counted up to [`MANY`] and one.
+pub async fn count(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    hook: HookId,
+    now: Timestamp,
+) -> Result<i64, Error> {
     let (count,): (i64,) = on_db!(conn, c => sqlx::query_as(
         "SELECT COUNT(*) FROM (
            SELECT * FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'waiting' AND \
@@ -53,11 +68,7 @@ pub async fn all(
            SELECT * FROM (SELECT 1 FROM deliveries WHERE hook_id = $1 AND state = 'held' LIMIT $3) \
            AS h) AS counted",
     ).bind(hook).bind(now).bind(MANY + 1).fetch_one(c).await)?;
-    // Lock order: `health` before `forwards`, as `outcomes` does, which prevents deadlocks.
-    health::probe_now(conn, hook, None, now).await?;
-    request(conn, hook, now).await?;
-    conn.add_notice(Notice::Changed(hook));
-    Ok(Forward { deliveries: count.min(MANY), or_more: count > MANY })
+    Ok(count.min(MANY + 1))
 }
 
 /// Writes the request for a hook, unless it has no deliveries waiting. The caller must also add the

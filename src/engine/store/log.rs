@@ -190,15 +190,24 @@ pub(super) async fn next(
     after: Option<DeliveryId>,
     limit: u32,
 ) -> Result<(Vec<(DeliveryId, HookId)>, Option<DeliveryId>), Error> {
-    let search = Search::from(scope);
+    next_of(conn, &Search::from(scope), after, limit).await
+}
+
+/// The same for any search in certain states.
+pub(super) async fn next_of(
+    conn: &mut Conn,
+    search: &Search,
+    after: Option<DeliveryId>,
+    limit: u32,
+) -> Result<(Vec<(DeliveryId, HookId)>, Option<DeliveryId>), Error> {
     if search.states.is_empty() {
         return Ok((Vec::new(), None));
     }
     let place = Place::After(after.unwrap_or(DeliveryId(Uuid::nil())));
-    let scans = scans(conn, &search).await?;
+    let scans = scans(conn, search).await?;
     let (span, scanned_to) =
-        bound_span(conn, &search, &scans, Span::of(&search, place), JOB_SCAN_LIMIT).await?;
-    let rows: Vec<Row> = select(conn, &search, &scans, span, limit).await?;
+        bound_span(conn, search, &scans, Span::of(search, place), JOB_SCAN_LIMIT).await?;
+    let rows: Vec<Row> = select(conn, search, &scans, span, limit).await?;
     let is_short = rows.len() < limit as usize;
     Ok((rows.iter().map(Row::ids).collect(), scanned_to.filter(|_| is_short)))
 }

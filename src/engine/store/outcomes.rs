@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::{
     attempts, audit, claim,
     db::{Conn, chunks, on_db},
+    dismissals,
     error::Error,
     finished::{Finished, Recorded},
     forward, health, hooks, listeners, measured,
@@ -13,8 +14,9 @@ use super::{
     rows::AttemptRow,
 };
 use crate::domain::{
+    delivery::State,
     health::{BreakerPolicy, Health, HealthChange, Purpose, Signal},
-    id::HookId,
+    id::{DismissalId, HookId},
     permission::{Actor, right},
     time::readable_duration,
 };
@@ -64,19 +66,21 @@ pub(super) async fn record_all(
 }
 
 /// Updates the deliveries of the attempts, many with one statement. A held or cancelled delivery
-/// keeps its state when the attempt asks only for a retry.
+/// keeps its state when the attempt asks only for a retry; a dismissed one unless it arrived.
 async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
     for chunk in chunks(finished) {
-        on_db!(conn, c: Engine => {
+        let updated: Vec<(Option<DismissalId>, String)> = on_db!(conn, c: Engine => {
             let mut update = sqlx::QueryBuilder::<Engine>::new(
                 "UPDATE deliveries SET
                    state = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = \
-                   'waiting'
+                   'waiting' OR deliveries.state = 'cancelled' AND deliveries.dismissal_id IS NOT \
+                   NULL AND v.column2 <> 'delivered'
                              THEN deliveries.state ELSE v.column2 END,
                    due_at = CASE WHEN deliveries.state IN ('held', 'cancelled') THEN NULL ELSE \
                    v.column3 END,
                    reason = CASE WHEN deliveries.state IN ('held', 'cancelled') AND v.column2 = \
-                   'waiting'
+                   'waiting' OR deliveries.state = 'cancelled' AND deliveries.dismissal_id IS NOT \
+                   NULL AND v.column2 <> 'delivered'
                               THEN deliveries.reason END,
                    attempts = v.column4, last_class = v.column5, last_status = v.column6,
                    last_duration_ms = v.column7, updated_at = v.column8,
@@ -92,8 +96,14 @@ async fn update(conn: &mut Conn, finished: &[&Finished]) -> Result<(), Error> {
                         .push_bind(attempt.duration_ms)
                     .push_bind(now).push_bind(i64::from(finished.is_extra));
             });
-            update.push(") AS v WHERE deliveries.id = v.column1").build().execute(c).await.map(drop)
+            update.push(") AS v WHERE deliveries.id = v.column1 RETURNING dismissal_id, state");
+            update.build_query_as().fetch_all(c).await
         })?;
+        let arrived = |(dismissal, state): (Option<DismissalId>, String)| {
+            dismissal.filter(|_| state == State::Delivered.key())
+        };
+        let arrived: Vec<DismissalId> = updated.into_iter().filter_map(arrived).collect();
+        dismissals::arrived(conn, &arrived).await?;
     }
     Ok(())
 }

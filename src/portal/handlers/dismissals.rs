@@ -8,16 +8,15 @@ use crate::{
     domain::{
         delivery::State,
         dismissal::{Dismissal, is_dismissible},
-        id::{DismissalId, HookId},
+        id::DismissalId,
         invalid::Invalid,
-        job::{Kind, Scope},
         log::AnswerGroup,
         permission::{Permission, right},
         time::Timestamp,
     },
     portal::{
         ctx::OpCtx,
-        ops::{self, dismissals::Dismiss, drafts, jobs::Begin},
+        ops::{self, dismissals::Dismiss, drafts},
         request::{redirect, request},
     },
     view::{
@@ -57,13 +56,15 @@ pub async fn ask(
         let state = if state.is_empty() { State::Failed.key() } else { state };
         let (state, answer) = cause(state, answer)?;
         let until = request.ctx.portal.clock().now();
-        let count =
-            ops::jobs::count(&request.ctx, &count_of(hook.id, state, answer, until)).await?;
+        let asked =
+            Dismiss { hook: hook.id, state, answer, reason: String::new(), until: Some(until) };
+        let count = ops::dismissals::count(&request.ctx, &asked).await?;
         let typed = drafts::find(&request.ctx, &request.session, draft).await?;
         let (reason, errors) = typed.unwrap_or_default();
         Ok(DismissQuestion {
             hook: hook.id.to_string(),
             name: hook.name,
+            is_on: hook.enabled,
             state,
             answer,
             count: count.total(),
@@ -75,18 +76,6 @@ pub async fn ask(
     };
     let read = read.await;
     request.respond(or_tombstone(&request.ctx, id, read).await)
-}
-
-/// Counted like a redelivery of the same events.
-fn count_of(hook: HookId, state: State, answer: Option<AnswerGroup>, until: Timestamp) -> Begin {
-    let scope = Scope {
-        hook: Some(hook),
-        states: vec![state],
-        answer,
-        to: Some(until),
-        ..Scope::default()
-    };
-    Begin { kind: Kind::Redeliver, scope, per_second: None }
 }
 
 /// Dismisses, and returns to the inbox. Without a reason the question is shown again.
@@ -163,6 +152,7 @@ pub async fn undo(id: &str) -> Result<(), Error> {
         ops::dismissals::undo(&request.ctx, id).await
     };
     let (kind, text) = match undone.await {
+        Ok(undone) if undone.left > 0 => (FlashKind::Warning, words::brought_back_but(undone.left)),
         Ok(_) => (FlashKind::Done, words::BROUGHT_BACK.to_owned()),
         Err(ops::Error::Invalid(Invalid(faults))) => {
             let message = faults.first().map(|fault| fault.message.clone());

@@ -135,6 +135,10 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
     };
     let test = if test.is_empty() { None } else { deliveries::read(&request, test).await.ok() };
     let test = test.filter(|page| page.delivery.is_test && page.delivery.hook_id == hook.id);
+    let waiting = match &test {
+        Some(page) => request.respond(super::try_now::offer(ctx, &hook, &page.delivery).await)?,
+        None => None,
+    };
     // Readable only by the session that asked, for ten minutes.
     let revealed: Option<Revealed> =
         request.respond(drafts::find(ctx, &request.session, secrets).await)?;
@@ -150,6 +154,7 @@ pub async fn detail(id: &str, test: &str, secrets: &str, range: &str) -> Result<
         recent,
         secrets,
         test,
+        waiting,
         now: ctx.portal.clock().now(),
     })
 }

@@ -3,15 +3,18 @@
 
 mod read;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub use self::read::{Asked, read};
 use super::found::{or_tombstone, parse_id};
 use crate::{
     domain::{
-        id::{DeliveryId, HookId, time_of},
+        delivery::Delivery,
+        hook::Hook,
+        id::{DeliveryId, EventId, HookId, time_of},
         log::{LogQuery, Outcome},
         permission::{Permission, right},
+        redelivery::{Refusal, possible},
         time::Timestamp,
     },
     engine::store::log::{Place, Search},
@@ -32,7 +35,8 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
     let request = request()?;
     let ctx = &request.ctx;
     request.respond(ctx.require(right::DeliveriesRead).map_err(ops::Error::from))?;
-    let names = request.respond(ops::log::hook_names(ctx).await)?;
+    let hooks = request.respond(ops::log::hooks(ctx).await)?;
+    let names = hooks.iter().map(|(id, hook)| (*id, hook.name.clone())).collect();
     let own = if hook.is_empty() {
         None
     } else {
@@ -51,7 +55,7 @@ pub async fn page(hook: &str, query: LogQuery) -> Result<LogPage, Error> {
             }
             page.searched = found.searched.and_then(|rows| i64::try_from(rows).ok());
             page.views = request.respond(views(ctx).await)?;
-            request.respond(fill(ctx, &mut page, &asked, found, &names).await)?;
+            request.respond(fill(ctx, &mut page, &asked, found, &hooks).await)?;
         }
     }
     Ok(page)
@@ -128,7 +132,7 @@ async fn fill(
     page: &mut LogPage,
     asked: &Asked,
     found: LogFound,
-    names: &HashMap<HookId, String>,
+    hooks: &HashMap<HookId, Hook>,
 ) -> Result<(), ops::Error> {
     page.links = links(page, asked.place, &found);
     page.suffix = suffix(&page.query, page.hook.is_none());
@@ -142,13 +146,30 @@ async fn fill(
         page.matching = ops::log::count(ctx, &search).await?;
         page.links.recover = Some(recover_address(page, &asked.search));
     }
-    let name = |hook: &HookId| names.get(hook).cloned().unwrap_or_else(|| DELETED_HOOK.to_owned());
-    page.rows = found
-        .rows
-        .into_iter()
-        .map(|delivery| LogRow { hook: name(&delivery.hook_id), delivery })
-        .collect();
+    page.rows = rows(ctx, found.rows, hooks).await?;
     Ok(())
+}
+
+/// The rows, each with what can be done with it.
+async fn rows(
+    ctx: &OpCtx,
+    found: Vec<Delivery>,
+    hooks: &HashMap<HookId, Hook>,
+) -> Result<Vec<LogRow>, ops::Error> {
+    let events: Vec<EventId> = found.iter().map(|delivery| delivery.event_id).collect();
+    let pruned = if ctx.may(Permission::DeliveriesReplay) {
+        ops::deliveries::without_payload(ctx, &events).await?
+    } else {
+        HashSet::new()
+    };
+    let row = |delivery: Delivery| {
+        let hook = hooks.get(&delivery.hook_id);
+        let has_payload = !pruned.contains(&delivery.event_id);
+        let can = possible(&delivery, hook.map(|hook| hook.enabled), has_payload);
+        let name = hook.map_or_else(|| DELETED_HOOK.to_owned(), |hook| hook.name.clone());
+        LogRow { refused: can.err().map(Refusal::reason).map(str::to_owned), hook: name, delivery }
+    };
+    Ok(found.into_iter().map(row).collect())
 }
 
 /// The page that redelivers all matches of this search.

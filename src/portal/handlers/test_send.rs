@@ -54,6 +54,10 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
         Some(test) => result(&request, &hook, test, draft.as_ref(), sees_answer).await?,
         None => None,
     };
+    let waiting = match &result {
+        Some(page) => request.respond(super::try_now::offer(ctx, &hook, &page.delivery).await)?,
+        None => None,
+    };
     let history = request.respond(test_send::history(ctx, hook.id).await)?;
     let may_use_last = ctx.may(Permission::PayloadsRead);
     let last = match (&draft, sample) {
@@ -84,6 +88,7 @@ pub async fn read(id: &str, sample: &str, draft: &str, test: &str) -> Result<Tes
         checked,
         was_stopped,
         result,
+        waiting,
         sees_answer,
         history,
         now,

@@ -2,12 +2,37 @@
 
 use super::{flash, found::parse_id};
 use crate::{
+    domain::{
+        delivery::{Delivery, State},
+        hook::Hook,
+        permission::Permission,
+    },
     portal::{
+        ctx::OpCtx,
         ops,
         request::{redirect, request},
     },
-    view::{Error, session::FlashKind, words::deliveries as words},
+    view::{Error, hooks::SendWaiting, session::FlashKind, words::deliveries as words},
 };
+
+/// After a test that succeeded: the hook's deliveries that the reader can send now.
+pub(super) async fn offer(
+    ctx: &OpCtx,
+    hook: &Hook,
+    test: &Delivery,
+) -> Result<Option<SendWaiting>, ops::Error> {
+    // An off hook has to be turned on, which sends what it holds.
+    let needed = match hook.enabled {
+        true => Permission::DeliveriesReplay,
+        false => Permission::HooksWrite,
+    };
+    if test.state != State::Delivered || !ctx.may(needed) || !ctx.may(Permission::DeliveriesRead) {
+        return Ok(None);
+    }
+    let number = ops::try_now::count(ctx, hook.id).await?;
+    let offer = SendWaiting { hook: hook.id.to_string(), is_on: hook.enabled, number };
+    Ok((number > 0).then_some(offer))
+}
 
 /// Sends a hook's waiting deliveries now, probes a paused hook, and returns to the page that asked.
 pub async fn hook(id: &str) -> Result<(), Error> {

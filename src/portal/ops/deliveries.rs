@@ -1,21 +1,25 @@
 //! Reading single deliveries and redelivering them.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Error;
 use crate::{
     domain::{
         acceptance::Acceptance,
         delivery::{Attempt, Delivery, State},
         hook::Hook,
-        id::DeliveryId,
+        id::{DeliveryId, EventId, HookId},
         page::Page,
-        permission::{Permission, right},
+        permission::{Grant, Permission, right},
         redelivery::{Act, Refusal, possible},
     },
     engine::{
         self,
         deliveries::Sent,
         store::{
-            attempts, deliveries, hooks,
+            attempts,
+            db::Conn,
+            deliveries, events, hooks,
             log::{self, Place, Search},
         },
     },
@@ -35,7 +39,9 @@ pub async fn list(
     let found =
         log::page(&mut conn, &grant, search, cursor.map_or(Place::Newest, Place::Before), limit)
             .await?;
-    let mut page = Page::cut(found.rows, limit, |delivery| delivery.id.to_string());
+    let mut rows = found.rows;
+    reasons_of_now(&mut conn, &grant, &mut rows).await?;
+    let mut page = Page::cut(rows, limit, |delivery| delivery.id.to_string());
     page.next_cursor =
         page.next_cursor.or(found.scanned_to.map(|last_scanned| last_scanned.to_string()));
     Ok(page)
@@ -48,15 +54,33 @@ pub async fn find(ctx: &OpCtx, id: DeliveryId) -> Result<(Delivery, Vec<Attempt>
     let mut delivery =
         deliveries::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("delivery"))?;
     let attempts = attempts::of(&mut conn, &grant, id).await?;
-    if delivery.state == State::Held {
-        let hook = hooks::find(&mut conn, &grant, delivery.hook_id).await?;
-        delivery.reason = why_held(hook.as_ref()).or(delivery.reason);
-    }
+    reasons_of_now(&mut conn, &grant, std::slice::from_mut(&mut delivery)).await?;
     Ok((delivery, without_bodies(ctx, attempts)))
 }
 
-/// Why a hook holds its deliveries now. The stored reason is of the time when a delivery was put
-/// away: a paused hook may have been turned off since.
+/// Says of held deliveries why their hooks hold them now. The stored reason is of the time when a
+/// delivery was put away: a paused hook may have been turned off since.
+pub(super) async fn reasons_of_now(
+    conn: &mut Conn,
+    grant: &Grant<right::DeliveriesRead>,
+    rows: &mut [Delivery],
+) -> Result<(), Error> {
+    let mut known: HashMap<HookId, Option<String>> = HashMap::new();
+    for delivery in rows.iter_mut().filter(|delivery| delivery.state == State::Held) {
+        let reason = match known.get(&delivery.hook_id) {
+            Some(reason) => reason.clone(),
+            None => {
+                let hook = hooks::find(conn, grant, delivery.hook_id).await?;
+                let reason = why_held(hook.as_ref());
+                known.insert(delivery.hook_id, reason.clone());
+                reason
+            }
+        };
+        delivery.reason = reason.or(delivery.reason.take());
+    }
+    Ok(())
+}
+
 fn why_held(hook: Option<&Hook>) -> Option<String> {
     let acceptance = if hook?.enabled { Acceptance::Paused } else { Acceptance::Off };
     acceptance.hold_reason().map(str::to_owned)
@@ -76,7 +100,16 @@ pub(super) fn without_bodies(ctx: &OpCtx, mut attempts: Vec<Attempt>) -> Vec<Att
 /// The deliveries with these ids, newest first.
 pub async fn these(ctx: &OpCtx, ids: &[DeliveryId]) -> Result<Vec<Delivery>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
-    Ok(log::by_ids(&mut ctx.portal.store().read().await?, &grant, ids).await?)
+    let mut conn = ctx.portal.store().read().await?;
+    let mut rows = log::by_ids(&mut conn, &grant, ids).await?;
+    reasons_of_now(&mut conn, &grant, &mut rows).await?;
+    Ok(rows)
+}
+
+/// Which of these events have no payload any more.
+pub async fn without_payload(ctx: &OpCtx, events: &[EventId]) -> Result<HashSet<EventId>, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    Ok(events::pruned(&mut ctx.portal.store().read().await?, &grant, events).await?)
 }
 
 /// The hook of a delivery; `None` if it was deleted.

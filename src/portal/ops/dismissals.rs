@@ -2,14 +2,20 @@
 
 use super::Error;
 use crate::{
-    domain::{dismissal::Dismissal, id::DismissalId, page::Page, permission::right},
+    domain::{dismissal::Dismissal, id::DismissalId, job::Count, page::Page, permission::right},
     engine::{dismissals, store},
     portal::ctx::OpCtx,
 };
 
-pub use crate::engine::dismissals::Dismiss;
+pub use crate::engine::dismissals::{Dismiss, Undone};
 
-/// Dismisses failed or skipped deliveries of a hook.
+/// The number of deliveries that a dismissal would include.
+pub async fn count(ctx: &OpCtx, dismiss: &Dismiss) -> Result<Count, Error> {
+    let grant = ctx.require(right::DeliveriesReplay)?;
+    Ok(dismissals::count(&ctx.portal.dispatcher, &grant, dismiss).await?)
+}
+
+/// Dismisses failed, skipped or held deliveries of a hook.
 pub async fn dismiss(ctx: &OpCtx, dismiss: Dismiss) -> Result<Dismissal, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     let once = ctx.once.clone();
@@ -17,7 +23,7 @@ pub async fn dismiss(ctx: &OpCtx, dismiss: Dismiss) -> Result<Dismissal, Error> 
 }
 
 /// Brings dismissed deliveries back.
-pub async fn undo(ctx: &OpCtx, id: DismissalId) -> Result<Dismissal, Error> {
+pub async fn undo(ctx: &OpCtx, id: DismissalId) -> Result<Undone, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     Ok(dismissals::undo(&ctx.portal.dispatcher, grant, id, ctx.once.clone()).await?)
 }

@@ -56,7 +56,9 @@ pub async fn story(ctx: &OpCtx, id: EventId) -> Result<EventStory, Error> {
     let mut event = events::find(&mut conn, &grant, id).await?.ok_or(Error::NotFound("event"))?;
     let filter = Filter { event: Some(id), ..Filter::default() };
     let mut found = Vec::new();
-    for delivery in deliveries::page(&mut conn, &grant, &filter, None, PAGE_LIMIT).await? {
+    let mut rows = deliveries::page(&mut conn, &grant, &filter, None, PAGE_LIMIT).await?;
+    super::deliveries::reasons_of_now(&mut conn, &grant, &mut rows).await?;
+    for delivery in rows {
         let attempts = attempts::of(&mut conn, &grant, delivery.id).await?;
         found.push((delivery, super::deliveries::without_bodies(ctx, attempts)));
     }

@@ -6,7 +6,7 @@ mod text;
 
 use std::{collections::HashMap, time::Duration};
 
-use super::Error;
+use super::{Error, deliveries::reasons_of_now};
 use crate::{
     domain::{
         busy::Busy,
@@ -62,13 +62,17 @@ pub async fn page(
             .ok_or(Error::Busy { reason: Busy::Searches, seconds: RETRY_SEARCH })?;
         let mut conn = ctx.portal.store().read().await?;
         let limit = limit as usize;
-        return text::matching(&mut conn, &grant, &payloads, search, text, place, limit).await;
+        let mut found =
+            text::matching(&mut conn, &grant, &payloads, search, text, place, limit).await?;
+        reasons_of_now(&mut conn, &grant, &mut found.rows).await?;
+        return Ok(found);
     }
     let mut conn = ctx.portal.store().read().await?;
     let found = log::page(&mut conn, &grant, search, place, limit).await?;
     let mut rows = nearest_first(found.rows, place);
     let is_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
+    reasons_of_now(&mut conn, &grant, &mut rows).await?;
     Ok(LogFound {
         rows: nearest_first(rows, place),
         is_more,

@@ -5,7 +5,10 @@ use crate::{
     domain::{id::HookId, permission::right},
     engine::{
         self,
-        store::{forward::Forward, health},
+        store::{
+            forward::{self, Forward},
+            health,
+        },
     },
     portal::ctx::OpCtx,
 };
@@ -19,4 +22,12 @@ pub async fn hook(ctx: &OpCtx, id: HookId) -> Result<(Forward, bool), Error> {
     let engine = &ctx.portal.dispatcher;
     let forward = engine::deliveries::try_now(engine, grant, id, ctx.once.clone()).await?;
     Ok((forward, was_paused))
+}
+
+/// The deliveries of a hook that wait for a retry or are held, counted up to
+/// [`MANY`](crate::domain::words::MANY) and one.
+pub async fn count(ctx: &OpCtx, id: HookId) -> Result<i64, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let mut conn = ctx.portal.store().read().await?;
+    Ok(forward::count(&mut conn, &grant, id, ctx.portal.clock().now()).await?)
 }

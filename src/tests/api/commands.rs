@@ -118,11 +118,20 @@ async fn the_quick_start_of_the_readme(db: TestDb) {
         format!("Sending delivery {delivery} now.")
     );
     receiver.wait_for(4).await;
+    let lines = do_it(&["delivery", "export", "--format", "jsonl", "--state", "delivered"], "");
+    assert_eq!(lines.lines().count(), 3, "{lines}");
+    let csv = do_it(&["delivery", "export", "--hook", id, "--answer", "5xx"], "");
+    assert!(csv.starts_with("delivery_id,") && csv.lines().count() == 1, "{csv}");
     do_it(&["hook", "disable", id], "");
+    do_it(&["emit", "work_item.closed", "--example"], "");
+    let dismiss = ["hook", "dismiss", id, "--state", "skipped", "--reason", "Called back"];
+    let said = do_it(&dismiss, "");
+    let dismissal = said.strip_prefix("Dismissed 1 delivery. Dismissal: ").expect(&said);
+    assert_eq!(do_it(&["hook", "bring-back", dismissal], ""), "The events are undelivered again.");
     do_it(&["hook", "delete", id], "");
     assert!(!do_it(&["hook", "list"], "").contains(id));
     let said = succeed(&settings, &["doctor"], "");
-    assert!(said.contains("3 accepted = ") && !said.contains("PROBLEM"), "{said}");
+    assert!(said.contains("4 accepted = ") && !said.contains("PROBLEM"), "{said}");
     // `user` and `token` work while the server runs.
     succeed(&settings, &["token", "create", "--name", "second", "--permission", "hooks:read"], "");
 }
@@ -150,6 +159,8 @@ async fn wrong_usage_is_reported_and_exits_with_2(db: TestDb) {
             1,
             "serve",
         ),
+        (&["delivery", "export"], "", 2, "--token"),
+        (&["hook", "dismiss", "x"], "", 2, "--reason"),
         (&["schema", "no.such"], "", 2, "work_item.closed"),
         (&["schema", "work_item.closed", "--draft", "4"], "", 2, "2020-12"),
         (

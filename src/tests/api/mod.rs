@@ -7,6 +7,7 @@ mod demo;
 mod description;
 mod disconnects;
 mod events;
+mod exports;
 mod hang_ups;
 mod health;
 mod hooks;

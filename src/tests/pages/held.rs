@@ -17,18 +17,24 @@ on_both!(
     held_events_are_undelivered_until_the_hook_is_on,
     undelivered_events_are_dismissed_with_a_reason_and_brought_back,
     a_paused_hook_is_resumed_from_its_page,
+    a_successful_test_offers_to_send_what_waits,
+    a_successful_test_of_an_off_hook_offers_to_turn_it_on,
 );
 
 const RPC: &str = "/rpc/service_hooks/rpc";
 
-async fn switch(app: &TestApp, token: &str, hook: &str, enabled: bool) {
+pub async fn switch(app: &TestApp, token: &str, hook: &str, enabled: bool) {
     let change = json!({"enabled": enabled});
     let (status, changed) = app.api(token, "PATCH", &format!("/hooks/{hook}"), Some(change)).await;
     assert_eq!(status, 200, "{changed}");
 }
 
 /// A hook that was off for three events.
-async fn off(app: &TestApp, token: &str, receiver: &crate::support::receiver::Receiver) -> String {
+pub async fn off(
+    app: &TestApp,
+    token: &str,
+    receiver: &crate::support::receiver::Receiver,
+) -> String {
     let hook = app.hook(token, EventType::WorkItemClosed, receiver).await;
     let hook = hook["id"].as_str().unwrap().to_owned();
     switch(app, token, &hook, false).await;
@@ -38,7 +44,7 @@ async fn off(app: &TestApp, token: &str, receiver: &crate::support::receiver::Re
     hook
 }
 
-async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bool) -> Value {
+pub async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bool) -> Value {
     eventually("the job is so", async || {
         let (_, job) = app.api(token, "GET", job, None).await;
         is(&job).then_some(job)
@@ -46,7 +52,7 @@ async fn job_is(app: &TestApp, token: &str, job: &str, is: impl Fn(&Value) -> bo
     .await
 }
 
-async fn recover(app: &TestApp, token: &str, hook: &str) -> String {
+pub async fn recover(app: &TestApp, token: &str, hook: &str) -> String {
     let since = json!({"since": "2020-01-01T00:00:00Z", "per_second": 1000});
     let (status, job) =
         app.api(token, "POST", &format!("/hooks/{hook}/recover"), Some(since)).await;
@@ -200,4 +206,72 @@ async fn a_paused_hook_is_resumed_from_its_page(db: TestDb) {
     let off = browser.post(&format!("{RPC}/hooks/try_now"), &[("id", &hook)]).await;
     let read = words(&page(&browser, location(&off)).await);
     assert!(read.contains("The hook is off."), "{read}");
+}
+
+/// Sends a test from a hook's page, and returns the page that shows its result.
+async fn tested(browser: &crate::support::app::Browser, hook: &str) -> String {
+    let sent = browser.post(&format!("{RPC}/hooks/send_test"), &[("id", hook)]).await;
+    location(&sent).split('#').next().unwrap().to_owned()
+}
+
+async fn a_successful_test_offers_to_send_what_waits(db: TestDb) {
+    let mut settings = db.settings();
+    settings.delivery.retry_schedule = vec![std::time::Duration::from_secs(3600); 4];
+    let app = TestApp::start_with(db.into(), crate::support::db::config(settings)).await;
+    let receiver = crate::support::receiver::Receiver::start().await;
+    let token = app.full_token().await;
+    let hook = app.hook(&token, EventType::WorkItemClosed, &receiver).await;
+    let hook = hook["id"].as_str().unwrap().to_owned();
+    let browser = app.browser(Role::Administrator).await;
+    receiver.reply([500, 500, 200, 500, 500].map(Reply::status));
+    let waiting = async |attempts: i64| {
+        eventually("both wait for a retry", async || {
+            let path = format!("/deliveries?hook={hook}&state=waiting");
+            let (_, page) = app.api(&token, "GET", &path, None).await;
+            let items = page["items"].as_array().unwrap();
+            let is_so = |item: &Value| item["attempt_count"] == attempts;
+            (items.len() == 2 && items.iter().all(is_so)).then_some(())
+        })
+        .await;
+    };
+    app.emit_sample(&token, EventType::WorkItemClosed).await;
+    app.emit_sample(&token, EventType::WorkItemClosed).await;
+    waiting(1).await;
+    // The test brings both forward; the receiver fails again.
+    let result = tested(&browser, &hook).await;
+    waiting(2).await;
+    let text = page(&browser, &result).await;
+    assert!(words(&text).contains("Send the 2 waiting now"), "{text}");
+    let test = result.split("test=").nth(1).unwrap();
+    let other = page(&browser, &format!("/integration/hooks/{hook}/test?test={test}")).await;
+    assert!(words(&other).contains("Send the 2 waiting now"), "{other}");
+    let auditor = page(&app.browser(Role::Auditor).await, &result).await;
+    assert!(!auditor.contains("waiting now"), "{auditor}");
+    browser.post(&format!("{RPC}/hooks/try_now"), &[("id", &hook)]).await;
+    receiver.wait_for(7).await;
+    eventually("nothing waits", async || {
+        let text = page(&browser, &result).await;
+        (!text.contains("waiting now")).then_some(())
+    })
+    .await;
+    app.assert_balanced().await;
+}
+
+async fn a_successful_test_of_an_off_hook_offers_to_turn_it_on(db: TestDb) {
+    let (app, receiver, token) = start(db).await;
+    let hook = off(&app, &token, &receiver).await;
+    let job = recover(&app, &token, &hook).await;
+    job_is(&app, &token, &job, |job| job["results"]["held_off"] == 3).await;
+    let browser = app.browser(Role::Administrator).await;
+    let result = tested(&browser, &hook).await;
+    let text = page(&browser, &result).await;
+    assert!(words(&text).contains("Turn on and send the 3 held"), "{text}");
+    let on = [("id", hook.as_str()), ("enabled", "true")];
+    browser.post(&format!("{RPC}/hooks/set_enabled"), &on).await;
+    receiver.wait_for(4).await;
+    eventually("nothing is held", async || {
+        let text = page(&browser, &result).await;
+        (!text.contains("3 held")).then_some(())
+    })
+    .await;
 }

@@ -3,6 +3,7 @@
 
 mod banner;
 mod catalogue;
+mod dismiss_held;
 mod errors;
 mod first_steps;
 mod forms;
@@ -13,6 +14,7 @@ mod kept;
 mod live;
 mod log;
 mod log_export;
+mod log_rows;
 mod log_text;
 mod once;
 mod overview;

@@ -60,7 +60,7 @@ const IMPORTANT: &[&str] = &[
     "UPDATE deliveries SET due_at = NULL, state = 'cancelled'",
     "UPDATE deliveries SET state = CASE WHEN attempts = 0",
     "UPDATE jobs SET node_id",
-    "UPDATE deliveries SET state = 'cancelled', reason_before = reason",
+    "UPDATE deliveries SET state = 'cancelled', due_at = NULL, reason_before",
     "UPDATE deliveries SET reason = reason_before",
     "SELECT state, is_off, COUNT(*) FROM",
     "AND d.state = 'failed' AND NOT d.is_test LIMIT",

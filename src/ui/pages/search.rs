@@ -89,6 +89,10 @@ const KEYS: &[(&str, &str)] = &[
     ("?", "Show these shortcuts"),
     ("↑ ↓", "In the search: the previous or next result"),
     ("Enter", "In the search: open the result"),
+    ("j", "Deliveries: the next row. On a delivery: the older one"),
+    ("k", "Deliveries: the previous row. On a delivery: the newer one"),
+    ("x", "Deliveries: select the row"),
+    ("o or Enter", "Deliveries: open the row"),
     ("Esc", "Close a dialog or menu"),
 ];
 

@@ -38,6 +38,14 @@ pub fn delivery_sending(id: &str) -> String {
     format!("Sending delivery {id} now.")
 }
 
+/// `hook dismiss` is done.
+pub fn dismissed(id: &str, number: i64) -> String {
+    match number {
+        0 => "Nothing to dismiss.".to_owned(),
+        number => format!("Dismissed {}. Dismissal: {id}", deliveries(number)),
+    }
+}
+
 /// `emit`: the event was accepted for so many hooks. Of these, `skipped` are off or have a full
 /// queue.
 pub fn event_accepted(id: &str, event_type: &str, hooks: i64, skipped: i64) -> String {

@@ -71,6 +71,39 @@ pub fn dismissed(dismissal: &Dismissal) -> String {
 /// Dismissed events were brought back.
 pub const BROUGHT_BACK: &str = "The events are undelivered again.";
 
+/// Some were brought back; `left` were not.
+pub fn brought_back_but(left: i64) -> String {
+    let (those, payloads) =
+        if left == 1 { ("its", "payload was") } else { ("their", "payloads were") };
+    format!(
+        "The events are undelivered again, except {}: {those} {payloads} removed after the \
+         retention period.",
+        grouped(left)
+    )
+}
+
+/// What a dismissed row was: a held one whatever its hook is now.
+pub fn cause_before(state: State, answer: Option<AnswerGroup>) -> String {
+    match state {
+        State::Held => "Held by the hook".to_owned(),
+        state => cause(state, answer, true),
+    }
+}
+
+/// What a dismissal does to events in this state.
+pub fn dismissing(state: State) -> &'static str {
+    match state {
+        State::Held => {
+            "Dismissed events are not sent when the hook is on again. They stay in the log with \
+             your reason. While their payloads are stored, you can bring them back under "
+        }
+        _ => {
+            "Dismissed events are not sent. They stay in the log with your reason, and you can \
+             bring them back under "
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use super::failure::status_words;
 use crate::domain::{
     delivery::{Answer, Attempt},
-    words::grouped,
+    words::{MANY, grouped},
 };
 
 /// The button was pressed twice.
@@ -45,6 +45,20 @@ fn host_of(url: &str) -> &str {
 /// The test is still in the queue.
 pub const QUEUED: &str = "Waiting to be sent. Refresh in a moment.";
 
+/// The button that sends what waits or is held; `number` is counted up to [`MANY`] and one. Turning
+/// a hook on sends what it holds.
+pub fn send_waiting(number: i64, is_on: bool) -> String {
+    let known = if number > MANY {
+        format!("more than {}", grouped(MANY))
+    } else {
+        format!("the {}", grouped(number))
+    };
+    match is_on {
+        true => format!("Send {known} waiting now"),
+        false => format!("Turn on and send {known} held"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +92,13 @@ mod tests {
             "Connection refused by crm.example.org."
         );
         assert_eq!(said(Answer::DnsFailed, None), "Can't resolve crm.example.org.");
+    }
+
+    #[test]
+    fn the_button_says_how_many_it_sends() {
+        assert_eq!(send_waiting(12, true), "Send the 12 waiting now");
+        assert_eq!(send_waiting(MANY + 1, true), "Send more than 10,000 waiting now");
+        assert_eq!(send_waiting(1, false), "Turn on and send the 1 held");
     }
 
     #[test]

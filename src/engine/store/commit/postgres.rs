@@ -85,7 +85,12 @@ WITH ours AS MATERIALIZED (
                         last_class = made.class, last_status = made.status, last_duration_ms = \
                         made.duration_ms,
                         updated_at = $5
-  FROM made WHERE deliveries.id = made.delivery_id
+  FROM made WHERE deliveries.id = made.delivery_id RETURNING dismissal_id
+), arrived AS (
+  -- Dismissed during its attempt: it arrived, so it does not count as dismissed.
+  UPDATE dismissals SET number = dismissals.number - a.number FROM (
+    SELECT dismissal_id, COUNT(*) AS number FROM settled WHERE dismissal_id IS NOT NULL
+    GROUP BY dismissal_id) AS a WHERE dismissals.id = a.dismissal_id
 ), new_hours AS (
   INSERT INTO hours (hook_id, hour, class, count, last_at)
   SELECT h.* FROM fit, unnest($46::uuid[], $47::bigint[], $48::text[], $49::bigint[], \

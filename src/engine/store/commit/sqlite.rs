@@ -182,15 +182,16 @@ fn insert_attempt(conn: &Connection, row: &AttemptRow<'_>) -> rusqlite::Result<(
 }
 
 /// A success makes the delivery `delivered` regardless of its current state: the receiver has it,
-/// even if the delivery was cancelled or held meanwhile.
+/// even if the delivery was cancelled or held meanwhile. One that was dismissed meanwhile does not
+/// count as dismissed.
 fn mark_delivered(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> rusqlite::Result<()> {
-    conn.prepare_cached(
+    let mut update = conn.prepare_cached(
         "UPDATE deliveries SET state = 'delivered', due_at = NULL, reason = NULL, attempts = ?2, \
          last_class = ?3,
                                last_status = ?4, last_duration_ms = ?5, updated_at = ?6
-         WHERE id = ?1",
-    )?
-    .execute(params![
+         WHERE id = ?1 RETURNING dismissal_id",
+    )?;
+    let mut updated = update.query(params![
         bytes(&row.delivery.0),
         row.number,
         row.class,
@@ -198,6 +199,12 @@ fn mark_delivered(conn: &Connection, row: &AttemptRow<'_>, now: Timestamp) -> ru
         row.duration_ms,
         now.0
     ])?;
+    while let Some(updated) = updated.next()? {
+        if let Some(dismissal) = updated.get::<_, Option<Vec<u8>>>(0)? {
+            conn.prepare_cached("UPDATE dismissals SET number = number - 1 WHERE id = ?1")?
+                .execute(params![dismissal])?;
+        }
+    }
     Ok(())
 }
 

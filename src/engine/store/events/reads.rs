@@ -1,6 +1,6 @@
 //! Reads stored events and their bodies.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     domain::{
@@ -78,4 +78,23 @@ pub async fn bodies_within(
         found.extend(rows);
     }
     Ok((count, found))
+}
+
+/// Which of these events have no payload any more: retention removed it.
+pub async fn pruned(
+    conn: &mut Conn,
+    _by: &Grant<impl Implies<right::DeliveriesRead>>,
+    ids: &[EventId],
+) -> Result<HashSet<EventId>, Error> {
+    let mut found = HashSet::new();
+    for ids in padded(ids) {
+        let rows: Vec<(EventId,)> = on_db!(conn, c: Engine => {
+            let mut query = sqlx::QueryBuilder::<Engine>::new("SELECT id FROM events WHERE \
+                pruned_at IS NOT NULL AND id IN ");
+            push_list!(query, &ids);
+            query.build_query_as().fetch_all(c).await
+        })?;
+        found.extend(rows.into_iter().map(|(id,)| id));
+    }
+    Ok(found)
 }

@@ -23,8 +23,8 @@ use crate::{
 
 /// Dismiss a hook's undelivered events
 ///
-/// Cancels up to 10,000 failed or skipped deliveries, with a reason. They stay in the log. To
-/// dismiss more, repeat the request.
+/// Cancels up to 10,000 failed, skipped or held deliveries, with a reason. They stay in the log,
+/// and held ones are not sent when the hook is on again. To dismiss more, repeat the request.
 #[utoipa::path(post, path = "/api/v1/hooks/{id}/dismiss", operation_id = "dismissUndelivered",
     tag = "Dismissals", params(("id" = Uuid, Path, description = "The hook's id.")),
     request_body(content = NewDismissal, description = "What to dismiss, and why."),
@@ -55,7 +55,9 @@ pub async fn list(
 
 /// Bring dismissed events back
 ///
-/// They are failed or skipped again, as before, except those that were redelivered since.
+/// They are failed, skipped or held again, as before, except those that were redelivered since.
+/// Held ones are sent as soon as the hook is on and not paused. They are brought back only while
+/// the hook exists and their payloads are stored; if none can be, the request is refused.
 #[utoipa::path(post, path = "/api/v1/dismissals/{id}/undo", operation_id = "undoDismissal",
     tag = "Dismissals", params(("id" = Uuid, Path, description = "The dismissal's id.")),
     responses((status = 200, description = "The dismissal.", body = DismissalShape)))]
@@ -64,5 +66,5 @@ pub async fn undo(
     Id(id): Id<DismissalId>,
     Body(EmptyBody {}): Body<EmptyBody>,
 ) -> Result<Json<DismissalShape>, Problem> {
-    Ok(Json(ops::dismissals::undo(&ctx, id).await?.into()))
+    Ok(Json(ops::dismissals::undo(&ctx, id).await?.dismissal.into()))
 }

@@ -4,6 +4,7 @@ mod deliveries;
 mod dismissals;
 mod event_types;
 pub mod events;
+pub(in crate::http) mod exports;
 mod hooks;
 mod jobs;
 mod once;
@@ -35,6 +36,7 @@ pub fn router() -> Router<Arc<Portal>> {
         .route("/hooks/{id}/recover", post(jobs::recover))
         .route("/hooks/{id}/try-now", post(hooks::try_now))
         .route("/deliveries", get(deliveries::list))
+        .route("/deliveries/export", get(exports::deliveries))
         .route("/deliveries/redeliver", post(jobs::redeliver))
         .route("/deliveries/{id}", get(deliveries::find))
         .route("/deliveries/{id}/redeliver", post(deliveries::redeliver))

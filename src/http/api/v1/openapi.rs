@@ -20,8 +20,8 @@ use utoipa::{
 
 use self::answers::Shared;
 use super::{
-    deliveries, dismissals, event_types, events, hooks, jobs, once, requests::event::NewEvent,
-    routes::ROUTES,
+    deliveries, dismissals, event_types, events, exports, hooks, jobs, once,
+    requests::event::NewEvent, routes::ROUTES,
 };
 use crate::http::api::problem::{Problem, ProblemField};
 
@@ -37,8 +37,8 @@ use crate::http::api::problem::{Problem, ProblemField};
     paths(
         events::emit, events::find, event_types::list, event_types::schema, hooks::list,
         hooks::create, hooks::find, hooks::update, hooks::delete, hooks::test, hooks::try_now,
-        deliveries::list, deliveries::find, deliveries::redeliver, dismissals::dismiss,
-        dismissals::list, dismissals::undo, jobs::recover,
+        deliveries::list, deliveries::find, deliveries::redeliver, exports::deliveries,
+        dismissals::dismiss, dismissals::list, dismissals::undo, jobs::recover,
         jobs::redeliver, jobs::list, jobs::find, jobs::update,
     ),
     components(schemas(Problem, ProblemField, NewEvent)),

@@ -5,5 +5,6 @@ pub mod catalogue;
 pub mod delivery;
 pub mod dismissal;
 pub mod event;
+pub mod export;
 pub mod hook;
 pub mod job;

@@ -15,6 +15,7 @@ pub const ROUTES: &[(&str, &str, Option<&str>)] = &[
     ("POST", "/hooks/{id}/recover", Some("deliveries:replay")),
     ("POST", "/hooks/{id}/try-now", Some("deliveries:replay")),
     ("GET", "/deliveries", Some("deliveries:read")),
+    ("GET", "/deliveries/export", Some("deliveries:read")),
     ("POST", "/deliveries/redeliver", Some("deliveries:replay")),
     ("GET", "/deliveries/{id}", Some("deliveries:read")),
     ("POST", "/deliveries/{id}/redeliver", Some("deliveries:replay")),

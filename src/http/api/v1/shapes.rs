@@ -4,6 +4,7 @@
 pub mod delivery;
 pub mod dismissal;
 pub mod event;
+pub mod export;
 pub mod hook;
 pub mod job;
 pub mod keys;

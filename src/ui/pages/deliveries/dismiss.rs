@@ -26,11 +26,10 @@ pub fn DismissPage() -> impl IntoView {
 
 #[component]
 fn Question(asked: DismissQuestion) -> impl IntoView {
-    let DismissQuestion { hook, name, state, answer, count, is_more, until, reason, errors } =
-        asked;
+    let DismissQuestion { hook, name, is_on, state, answer, count, is_more, .. } = asked;
+    let (until, reason, errors) = (asked.until, asked.reason, asked.errors);
     let title = words::dismiss_title(count, is_more);
-    // Failed and skipped events don't depend on the switch.
-    let cause = words::cause(state, answer, true);
+    let cause = words::cause(state, answer, is_on);
     let error = errors.message("reason").map(str::to_owned);
     let described = Description::of("reason", true, error.is_some());
     view! {
@@ -39,12 +38,11 @@ fn Question(asked: DismissQuestion) -> impl IntoView {
         <h1>{title}</h1>
         <p>"Hook " <a href=format!("/integration/hooks/{hook}")>{name}</a> ". " {cause} "."</p>
         {if count == 0 {
-            view! { <p>"These events were redelivered or dismissed meanwhile."</p> <p><a
+            view! { <p>"These events were sent, redelivered or dismissed meanwhile."</p> <p><a
                 class="button" href="/integration/undelivered">"Back"</a></p> }.into_any()
         } else {
             view! {
-                <p>"Dismissed events are not sent. They stay in the log with your reason, and \
-                    you can bring them back under " <a
+                <p>{words::dismissing(state)} <a
                     href="/integration/dismissed">"Dismissed"</a> "."</p>
                 <form class="stack narrow" method="post" action=Dismiss::url()>
                     <input type="hidden" name="id" value=hook/>

@@ -4,7 +4,7 @@ use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
 use crate::{
-    domain::{dismissal::Dismissal, time::Timestamp, words::count},
+    domain::{delivery::State, dismissal::Dismissal, time::Timestamp, words::count},
     rpc::dismissals::{Undo, read_dismissals},
     ui::{
         pages::query,
@@ -54,6 +54,7 @@ fn Row(row: DismissalRow, may_replay: bool, now: Timestamp) -> impl IntoView {
     let Dismissal { id, hook, state, answer, reason, number, created_by, created_at, .. } =
         dismissal;
     let label = format!("Bring back {}: {reason}", count(number, "event"));
+    let is_deleted = name.is_none();
     let hook = match name {
         Some(name) => view! { <a href=format!("/integration/hooks/{hook}")>{name}</a> }.into_any(),
         None => DELETED_HOOK.into_any(),
@@ -63,15 +64,19 @@ fn Row(row: DismissalRow, may_replay: bool, now: Timestamp) -> impl IntoView {
         view! { "Brought back " <DateTime at now/> " by " {by} }
     });
     let is_undone = undone.is_some();
+    // Only an existing hook can send what it held.
+    let is_lost = state == State::Held && is_deleted;
+    let can_undo = may_replay && !is_undone && !is_lost;
+    let lost = (is_lost && !is_undone).then_some("The hook was deleted: can't be brought back.");
     view! {
         <tr id=format!("d-{id}")>
             <th scope="row"><DateTime at=created_at now/></th>
             <td data-label="Hook" class="named">{hook}</td>
             <td data-label="Events">{count(number, "event")} <p
-                class="small">{words::cause(state, answer, true)}</p></td>
+                class="small">{words::cause_before(state, answer)}</p></td>
             <td data-label="Reason" class="named">{reason}</td>
             <td data-label="By" class="named">{created_by}</td>
-            <td data-label="Actions">{undone} {(may_replay && !is_undone).then(|| view! {
+            <td data-label="Actions">{undone} {lost} {can_undo.then(|| view! {
                 <form method="post" action=Undo::url()>
                     <input type="hidden" name="id" value=id.to_string()/>
                     <button type="submit" aria-label=label>"Bring back"</button>

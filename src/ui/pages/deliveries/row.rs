@@ -20,7 +20,7 @@ pub fn Row(
     shows_date: bool,
     suffix: String,
 ) -> impl IntoView {
-    let LogRow { delivery, hook } = row;
+    let LogRow { delivery, hook, refused } = row;
     let clock = readers_clock();
     let id = delivery.id.to_string();
     let hook_page = format!("/integration/hooks/{}", delivery.hook_id);
@@ -37,7 +37,8 @@ pub fn Row(
         <tr id=format!("row-{id}")>
             {may_replay.then(|| view! {
                 <td class="pick"><input type="checkbox" name="id" value=id.clone()
-                    form="chosen" aria-label=format!("Select {name}")/></td>
+                    id=live("pick") data-live="" form="chosen" disabled=refused.is_some()
+                    title=refused aria-label=format!("Select {name}")/></td>
             })}
             <td data-label="Accepted" class="when">
                 {shows_date.then(|| view! { <span class="day">{clock.date(at)} " "</span> })}

@@ -168,15 +168,16 @@ fn Row(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
     }
 }
 
-/// What can be done about a cause: held events need their hook, the others a redelivery or a
-/// dismissal.
+/// What can be done about a cause: held events need their hook, the others a redelivery. All can be
+/// dismissed.
 #[component]
 fn Actions(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
     let InboxPart { state, answer, .. } = part;
     let label = format!("{}: {}", hook.name, words::cause(state, answer, hook.enabled));
     let key = answer.map(AnswerGroup::key).unwrap_or_default();
     let page = format!("/integration/hooks/{}", hook.id);
-    match state {
+    let dismiss = address(&format!("{page}/dismiss"), &[("state", state.key()), ("answer", key)]);
+    let send = match state {
         State::Held if !hook.enabled => reader.may_switch.then(|| view! {
             <form method="post" action=SetEnabled::url()>
                 <input type="hidden" name="id" value=hook.id/>
@@ -197,15 +198,15 @@ fn Actions(hook: InboxHook, part: InboxPart, reader: Reader) -> impl IntoView {
                 &format!("{page}/recover"),
                 &[("since", "exact"), (state.key(), "true"), ("answer", key)],
             );
-            let dismiss =
-                address(&format!("{page}/dismiss"), &[("state", state.key()), ("answer", key)]);
-            view! {
-                <span class="actions">
-                    <a href=recover aria-label=format!("Redeliver {label}")>"Redeliver"</a>
-                    <a href=dismiss aria-label=format!("Dismiss {label}")>"Dismiss"</a>
-                </span>
-            }
+            view! { <a href=recover aria-label=format!("Redeliver {label}")>"Redeliver"</a> }
         })
         .into_any(),
+    };
+    view! {
+        <div class="actions">
+            {send}
+            {reader.may_replay.then(|| view! { <a href=dismiss
+                aria-label=format!("Dismiss {label}")>"Dismiss"</a> })}
+        </div>
     }
 }

@@ -7,6 +7,7 @@ use super::{
     charts::{Charts, WhyItFails},
     header::HookHeader,
     nav::HookPlace,
+    waiting::WaitingOffer,
 };
 use crate::{
     domain::{
@@ -55,8 +56,18 @@ pub fn HookPage() -> impl IntoView {
 
 #[component]
 fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
-    let HookData { hook, details, last_attempt, last_success, charts, recent, secrets, test, now } =
-        page;
+    let HookData {
+        hook,
+        details,
+        last_attempt,
+        last_success,
+        charts,
+        recent,
+        secrets,
+        test,
+        waiting,
+        now,
+    } = page;
     let may_reveal = permissions.has(Permission::SecretsReveal);
     let may_write = permissions.has(Permission::HooksWrite);
     let sees_log = permissions.has(Permission::DeliveriesRead);
@@ -71,6 +82,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
             <section class="card" id="test" tabindex="-1" aria-labelledby="test-title">
                 <h2 id="test-title">"Test result"</h2>
                 <TestResult test/>
+                <WaitingOffer waiting/>
             </section>
         })}
         {secrets.map(|secrets| view! { <Secrets secrets/> })}

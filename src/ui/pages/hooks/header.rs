@@ -115,3 +115,6 @@ fn Actions(hook: Hook, place: HookPlace, permissions: Permissions) -> impl IntoV
         </div>
     }
 }
+
+#[cfg(test)]
+mod tests;

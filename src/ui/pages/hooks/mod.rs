@@ -16,6 +16,7 @@ pub mod switch;
 pub mod test;
 mod tiles;
 mod trial;
+mod waiting;
 
 use leptos::prelude::*;
 

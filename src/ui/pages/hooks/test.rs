@@ -4,7 +4,7 @@
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-use super::{header::HookHeader, nav::HookPlace};
+use super::{header::HookHeader, nav::HookPlace, waiting::WaitingOffer};
 use crate::{
     domain::{
         contract::BodyCheck, delivery::Delivery, hook::Hook, permission::Permissions,
@@ -30,6 +30,7 @@ use crate::{
     },
     view::{
         deliveries::DeliveryPage,
+        hooks::SendWaiting,
         test_send::{Origin, TestPage as TestData},
         words::{failure::diagnose, test_send as words},
     },
@@ -55,6 +56,7 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
         checked,
         was_stopped,
         result,
+        waiting,
         sees_answer,
         history,
         now,
@@ -97,7 +99,8 @@ fn Content(page: TestData, permissions: Permissions) -> impl IntoView {
             {has_answer.then(|| view! {
                 <div class="stack answer">
                     {checked.map(|checked| view! { <Checked checked was_stopped/> })}
-                    {result.map(|result| view! { <Result result body=sent sees_answer/> })}
+                    {result.map(|result| view! { <Result result waiting
+                        body=sent sees_answer/> })}
                 </div>
             })}
             </div>
@@ -187,7 +190,12 @@ fn Checked(checked: BodyCheck, was_stopped: bool) -> impl IntoView {
 }
 
 #[component]
-fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoView {
+fn Result(
+    result: DeliveryPage,
+    waiting: Option<SendWaiting>,
+    body: String,
+    sees_answer: bool,
+) -> impl IntoView {
     let DeliveryPage { delivery, attempts, body: sent, now, .. } = result;
     let last = attempts.last();
     let advice = last.map(|last| diagnose(last.answer, last.detail.as_deref()).both());
@@ -199,6 +207,7 @@ fn Result(result: DeliveryPage, body: String, sees_answer: bool) -> impl IntoVie
             aria-labelledby="result-title">
             <h2 id="result-title">"Result"</h2>
             <p><Outcome delivery=delivery.clone()/> " " <b>{sentence}</b> " " {advice}</p>
+            <WaitingOffer waiting/>
             <Timeline delivery attempts now may_see=sees_answer/>
             {other.map(|sent| view! {
                 <details>

@@ -5,7 +5,11 @@ use utoipa::ToSchema;
 
 use crate::{
     domain::{
-        delivery::State, dismissal::is_dismissible, id::HookId, invalid::Invalid, log::AnswerGroup,
+        delivery::State,
+        dismissal::{DISMISSIBLE, is_dismissible},
+        id::HookId,
+        invalid::Invalid,
+        log::AnswerGroup,
     },
     http::api::v1::shapes::{keys::DeliveryState, time::Time},
     portal::ops::dismissals::Dismiss,
@@ -20,14 +24,14 @@ impl TryFrom<DeliveryState> for DismissibleState {
     type Error = &'static str;
 
     fn try_from(DeliveryState(state): DeliveryState) -> Result<Self, Self::Error> {
-        if is_dismissible(state) { Ok(Self(state)) } else { Err("failed or skipped") }
+        if is_dismissible(state) { Ok(Self(state)) } else { Err(DISMISSIBLE) }
     }
 }
 
 /// The undelivered events of a hook that need not be sent.
 #[derive(Deserialize, ToSchema)]
 pub struct NewDismissal {
-    /// `failed` or `skipped`.
+    /// `failed`, `skipped` or `held`.
     #[schema(value_type = String, required = true, example = "failed")]
     pub state: Option<DismissibleState>,
     /// Only deliveries whose last response was in this group, such as `5xx`, `timeout` or `none`.
@@ -46,7 +50,7 @@ impl NewDismissal {
     /// Called after the permission was checked, so what is missing is only reported here.
     pub fn of(self, hook: HookId) -> Result<Dismiss, Invalid> {
         let Some(DismissibleState(state)) = self.state else {
-            return Err(Invalid::one("state", "required", "must be failed or skipped"));
+            return Err(Invalid::one("state", "required", format!("must be {DISMISSIBLE}")));
         };
         let answer = match self.answer.as_deref() {
             None => None,

@@ -14,7 +14,7 @@ use crate::domain::dismissal::Dismissal;
 pub struct DismissalShape {
     pub id: Uuid,
     pub hook: Uuid,
-    /// What the deliveries were before: failed or skipped.
+    /// What the deliveries were before: failed, skipped or held.
     pub state: DeliveryState,
     /// The group of last responses. Null: any.
     #[schema(required = true)]

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{http::api::v1::shapes::delivery::DeliveryShape, portal::ops::log::export::ExportRow};
+use super::delivery::DeliveryShape;
+use crate::portal::ops::log::export::ExportRow;
 
 /// A format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,9 +30,8 @@ struct Line<'a> {
 }
 
 impl Format {
-    /// CSV unless the address asks for JSON Lines.
-    pub fn from_key(key: &str) -> Self {
-        if key == "jsonl" { Self::JsonLines } else { Self::Csv }
+    pub fn from_key(key: &str) -> Option<Self> {
+        [Self::Csv, Self::JsonLines].into_iter().find(|format| format.key() == key)
     }
 
     pub fn key(self) -> &'static str {
@@ -128,6 +128,17 @@ fn json(out: &mut String, row: ExportRow) {
 fn raw(payload: Vec<u8>) -> Option<Box<RawValue>> {
     let text = String::from_utf8(payload).ok()?.replace(['\n', '\r'], " ");
     RawValue::from_string(text).ok()
+}
+
+/// For the audit log: the format and the filters, without the searched text.
+pub fn audit_detail(format: Format, with_payloads: bool, has_text: bool, filters: &str) -> String {
+    format!(
+        "{}{}{}{}",
+        format.key(),
+        if with_payloads { ", with payloads" } else { "" },
+        if has_text { ", text search" } else { "" },
+        if filters.is_empty() { String::new() } else { format!(", {filters}") },
+    )
 }
 
 #[cfg(test)]
