@@ -2,6 +2,7 @@
 //! `require`, writes in one transaction together with its audit entry, and notifies the engine.
 //! Pages, API and command line all call these functions.
 
+pub mod account;
 mod archive;
 pub mod catalogue;
 pub mod deliveries;

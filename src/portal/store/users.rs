@@ -12,7 +12,7 @@ use crate::{
     },
     engine::store::{
         db::{Conn, on_db},
-        error::Error,
+        error::{Error, expect_one},
     },
 };
 
@@ -71,6 +71,20 @@ pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
          users WHERE id = $1",
     ).bind(id).fetch_optional(c).await)?;
     Ok(with_roles(conn, row).await?.map(|credentials| credentials.user))
+}
+
+/// Replaces a user's own password hash; [`Error::Missing`] if it is no longer `current`. Needs no
+/// grant: who knows the current password may change it.
+pub async fn change_password(
+    conn: &mut Conn,
+    id: UserId,
+    current: &str,
+    new: &str,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 \
+        AND password_hash = $2")
+        .bind(id).bind(current).bind(new).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
 }
 
 /// Stores a user's own preferences. Needs no grant, because users may always change their own.

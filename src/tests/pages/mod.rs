@@ -1,6 +1,7 @@
 //! The portal's pages in a browser without scripts. (With scripts, and with screenshots:
 //! `end2end/`.)
 
+mod account;
 mod banner;
 mod catalogue;
 mod errors;

@@ -1,8 +1,12 @@
-//! The account page of the signed-in user: profile, permissions and display preferences.
+//! The account page of the signed-in user: preferences, profile, permissions, password, sessions.
+
+mod password;
+mod sessions;
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use self::{password::Password, sessions::Sessions};
 use super::query;
 use crate::{
     domain::{invalid::Invalid, preferences::Theme},
@@ -17,6 +21,7 @@ use crate::{
         loaded::loaded,
     },
     view::{
+        account::Security,
         preferences::{Account, PreferencesForm},
         words::hooks::sentence_case,
     },
@@ -30,8 +35,12 @@ pub fn AccountPage() -> impl IntoView {
 
 #[component]
 fn Content(data: Account) -> impl IntoView {
-    let Account { user, form, zones, now } = data;
-    let title = if form.errors.is_empty() { "Your account" } else { "Error: Your account" };
+    let Account { user, form, zones, now, security } = data;
+    let Security { sessions, password_errors } = security;
+    let mut errors = form.errors.clone();
+    errors.0.extend(password_errors.0.iter().cloned());
+    let title = if errors.is_empty() { "Your account" } else { "Error: Your account" };
+    let email = user.email.clone();
     let roles = user.roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
     let rights: Vec<_> = user
         .permissions()
@@ -41,12 +50,15 @@ fn Content(data: Account) -> impl IntoView {
     view! {
         <Title text=title/>
         <h1>"Your account"</h1>
-        <ErrorSummary errors=form.errors.clone()/>
+        <ErrorSummary errors/>
         <div class="columns">
-            <section class="card" aria-labelledby="preferences-title">
-                <h2 id="preferences-title">"Preferences"</h2>
-                <Preferences form zones/>
-            </section>
+            <div class="column">
+                <section class="card" aria-labelledby="preferences-title">
+                    <h2 id="preferences-title">"Preferences"</h2>
+                    <Preferences form zones/>
+                </section>
+                <Password email errors=password_errors/>
+            </div>
             <section class="card facts" aria-labelledby="profile-title">
                 <h2 id="profile-title">"Profile"</h2>
                 <dl>
@@ -65,6 +77,7 @@ fn Content(data: Account) -> impl IntoView {
                 }}
             </section>
         </div>
+        <Sessions rows=sessions now/>
     }
 }
 
