@@ -1,4 +1,4 @@
-//! The user's own password and sessions.
+//! The user's own password, sessions and API tokens.
 
 use leptos::prelude::*;
 
@@ -21,4 +21,19 @@ pub async fn end_session(#[server(default)] id: String) -> Result<(), Error> {
 #[server]
 pub async fn end_other_sessions() -> Result<(), Error> {
     crate::portal::handlers::account::end_other_sessions().await
+}
+
+/// `days`: the lifetime of the token.
+#[server]
+pub async fn create_token(
+    #[server(default)] token_name: String,
+    #[server(default)] permissions: Vec<String>,
+    #[server(default)] days: String,
+) -> Result<(), Error> {
+    crate::portal::handlers::account::create_token(token_name, permissions, days).await
+}
+
+#[server]
+pub async fn revoke_token(#[server(default)] id: String) -> Result<(), Error> {
+    crate::portal::handlers::account::revoke_token(&id).await
 }

@@ -22,6 +22,7 @@ pub mod names;
 pub mod once;
 pub mod overview;
 mod own_address;
+pub mod people;
 pub mod preferences;
 pub mod refusals;
 pub mod search;

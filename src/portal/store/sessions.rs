@@ -62,11 +62,7 @@ pub struct Stored {
 
 /// The sessions of a user that have not expired, the last used first. Needs no grant: users see
 /// their own, and functions for others demand one.
-pub async fn of_user(
-    conn: &mut Conn,
-    user: UserId,
-    now: Timestamp,
-) -> Result<Vec<Stored>, Error> {
+pub async fn of_user(conn: &mut Conn, user: UserId, now: Timestamp) -> Result<Vec<Stored>, Error> {
     Ok(on_db!(conn, c => sqlx::query_as(
         "SELECT id_hash, data, expires_at FROM sessions WHERE user_key = $1 AND expires_at > $2 \
          ORDER BY expires_at DESC, id_hash",

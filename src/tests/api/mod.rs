@@ -15,3 +15,4 @@ mod listen;
 mod logs;
 mod metrics;
 mod overlaps;
+mod people_commands;

@@ -95,7 +95,8 @@ async fn a_rejected_password_changes_nothing(db: TestDb) {
         (PASSWORD, "short", "Choose a password of at least 12 characters."),
         (PASSWORD, "developer@example.org", "password"),
     ] {
-        let answer = browser.post(CHANGE, &[("current_password", current), ("password", new)]).await;
+        let answer =
+            browser.post(CHANGE, &[("current_password", current), ("password", new)]).await;
         let to = location(&answer).to_owned();
         assert!(to.starts_with("/account?draft="), "{current} {new}: {to}");
         let shown = browser.get(&to).await.text().await.unwrap();

@@ -17,6 +17,7 @@ mod log_export;
 mod log_text;
 mod once;
 mod overview;
+mod own_tokens;
 mod preferences;
 mod recover;
 mod redeliver;

@@ -7,6 +7,20 @@ pub const CURRENT_WRONG: &str = "This is not your current password.";
 pub const PASSWORD_CHANGED: &str = "Password changed. All your other sessions have ended.";
 pub const SESSION_ENDED: &str = "Session ended. That device has to sign in again.";
 
+pub const TOKEN_REVOKED: &str = "Token revoked. Programs that use it are refused.";
+pub const BEYOND_OWN: &str = "Choose only permissions that you have yourself.";
+
+/// Lifetimes of a user's token, in days.
+pub const LIFETIMES: &[u64] = &[7, 30, 90, 365];
+
+/// The same as options of the form.
+pub const LIFETIME_OPTIONS: &[(&str, &str)] =
+    &[("7", "7 days"), ("30", "30 days"), ("90", "90 days"), ("365", "1 year")];
+
+pub fn too_many_tokens(most: i64) -> String {
+    format!("You have {most} tokens. Revoke one first.")
+}
+
 /// How many sessions a user or a change has ended.
 pub fn sessions_ended(number: u64) -> String {
     format!("{} ended", count(i64::try_from(number).unwrap_or(i64::MAX), "session"))

@@ -8,7 +8,6 @@ use crate::{
     ui::widgets::{
         badge::{Badge, Tone},
         datetime::DateTime,
-        form_token::FormToken,
         table::DataTable,
     },
     view::account::SessionRow,
@@ -28,7 +27,6 @@ pub fn Sessions(rows: Vec<SessionRow>, now: Timestamp) -> impl IntoView {
                     "Last used", "Actions"]>{rows}</DataTable>
                 {has_others.then(|| view! {
                     <form class="buttons" method="post" action=EndOtherSessions::url()>
-                        <FormToken/>
                         <button type="submit">"End all other sessions"</button>
                     </form>
                 })}
@@ -46,7 +44,6 @@ fn Row(row: SessionRow, now: Timestamp) -> impl IntoView {
     } else {
         view! {
             <form method="post" action=EndSession::url()>
-                <FormToken/>
                 <input type="hidden" name="id" value=id/>
                 <button type="submit" aria-label=label>"End session"</button>
             </form>
