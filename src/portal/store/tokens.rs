@@ -65,7 +65,8 @@ pub async fn insert_own(
     secret_hash: &[u8],
 ) -> Result<bool, Error> {
     let (valid,): (i64,) = on_db!(conn, c => sqlx::query_as(
-        "SELECT COUNT(*) FROM tokens WHERE owner_id = $1 AND revoked_at IS NULL AND expires_at > $2",
+        "SELECT COUNT(*) FROM tokens WHERE owner_id = $1 AND revoked_at IS NULL AND expires_at > \
+         $2",
     ).bind(owner).bind(token.created_at).fetch_one(c).await)?;
     if valid >= MAX_PER_USER {
         return Ok(false);

@@ -1,5 +1,5 @@
-//! Choosing among several options: radio buttons for one of a few, a drop-down list for one of many,
-//! check boxes for any number.
+//! Choosing among options: radio buttons for one of a few, a drop-down list for one of many, check
+//! boxes for any number.
 
 use leptos::prelude::*;
 
