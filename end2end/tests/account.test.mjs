@@ -44,7 +44,7 @@ for (const javaScriptEnabled of [true, false]) {
 
 test("ends another session, whose open page says so", async ({ page, visitor, accounts }) => {
   const user = await accounts.user("developer");
-  const other = await visitor();
+  const other = await visitor({ role: "nobody" });
   await other.page.goto("/integration/hooks");
   await fillSignIn(other.page, user);
   await other.page.waitForURL("**/integration/hooks");
@@ -68,7 +68,7 @@ test("changes the password and stays signed in", async ({ page, visitor, account
   await expectAccessible(page);
   await change(user.password, NEW);
   await expect(page.getByText("Password changed.")).toBeVisible();
-  const other = await visitor();
+  const other = await visitor({ role: "nobody" });
   await other.page.goto("/account");
   await fillSignIn(other.page, { ...user, password: NEW });
   await expect(other.page.getByRole("heading", { name: "Your account" })).toBeVisible();
