@@ -11,10 +11,11 @@ use serde_json::json;
 
 use super::{
     failure::{Failure, Outcome},
-    input::{load_settings, secret_from_stdin},
+    input::load_settings,
     print,
 };
 use crate::{
+    domain::id::TokenId,
     engine::{
         Dispatcher,
         config::Settings,
@@ -26,7 +27,6 @@ use crate::{
         ops::{
             self,
             doctor::{Check, Level},
-            users::NewUser,
         },
     },
     view::words::commands,
@@ -49,6 +49,23 @@ pub enum User {
         #[arg(long, required = true)]
         password_stdin: bool,
     },
+    /// List all users
+    List,
+    /// Suspend a user: their sessions and tokens end
+    Disable {
+        /// E-mail address of the user
+        email: String,
+    },
+    /// Let a suspended user sign in again
+    Enable {
+        /// E-mail address of the user
+        email: String,
+    },
+    /// Delete a user with their sessions, tokens and saved views
+    Delete {
+        /// E-mail address of the user
+        email: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -62,30 +79,13 @@ pub enum Token {
         #[arg(long = "permission", required = true, num_args = 1..)]
         permissions: Vec<String>,
     },
-}
-
-pub async fn user(command: User, json: bool) -> Outcome {
-    let User::Create { email, role, name, password_stdin: _ } = command;
-    let password = secret_from_stdin("password")?;
-    let ctx = open(CreateDatabase::InExistingDirectory).await?;
-    let new = NewUser { email, name, role, password };
-    let outcome = ops::users::create(&ctx, new).await;
-    close(ctx).await;
-    let user = outcome.map_err(|error| usage_or_failure(&error))?;
-    let value = json!({"id": user.id, "email": user.email, "name": user.name});
-    print::result(json, &commands::user_created(&user.email), &value);
-    Ok(())
-}
-
-pub async fn token(command: Token, json: bool) -> Outcome {
-    let Token::Create { name, permissions } = command;
-    let ctx = open(CreateDatabase::InExistingDirectory).await?;
-    let outcome = ops::tokens::create(&ctx, &name, &permissions).await;
-    close(ctx).await;
-    let (token, secret) = outcome.map_err(|error| usage_or_failure(&error))?;
-    let value = json!({"id": token.id, "name": token.name, "token": secret});
-    print::result(json, &secret, &value);
-    Ok(())
+    /// List all tokens, those of users too
+    List,
+    /// Revoke a token
+    Revoke {
+        /// ID of the token
+        id: TokenId,
+    },
 }
 
 pub async fn migrate(json: bool) -> Outcome {
@@ -127,13 +127,13 @@ pub async fn doctor(json: bool, compact: bool) -> Outcome {
 
 /// Whether a command may create a missing database.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum CreateDatabase {
+pub(super) enum CreateDatabase {
     InExistingDirectory,
     Never,
 }
 
 /// Opens the portal without listener and delivery engine: only the store and the operations.
-async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
+pub(super) async fn open(create: CreateDatabase) -> Result<OpCtx, Failure> {
     let settings: Settings = load_settings()?;
     check_location(&settings, create)?;
     open_at(settings).await

@@ -9,6 +9,7 @@ mod export;
 mod failure;
 mod input;
 mod listen;
+mod people;
 mod print;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
@@ -146,8 +147,8 @@ fn report(json: bool, failure: &Failure) -> ExitCode {
 async fn run(command: Command, json: bool) -> Outcome {
     match command {
         Command::Serve(serve) => Ok(runtime::serve(serve.settings()?).await?),
-        Command::User { command } => database::user(command, json).await,
-        Command::Token { command } => database::token(command, json).await,
+        Command::User { command } => people::user(command, json).await,
+        Command::Token { command } => people::token(command, json).await,
         Command::Hook { server, command } => client::hook(&server, command, json).await,
         Command::Delivery { server, command } => client::delivery(&server, command, json).await,
         Command::Job { server, command } => client::job(&server, command, json).await,

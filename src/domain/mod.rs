@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod busy;
 pub mod contract;
 pub mod delivery;
+pub mod device;
 pub mod dismissal;
 pub mod endpoint;
 pub mod event;

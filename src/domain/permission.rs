@@ -83,6 +83,12 @@ impl Permissions {
         Self(self.0 | other.0)
     }
 
+    /// What is in both sets.
+    #[must_use]
+    pub fn both(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// Has it one of the first six, which give access to service hooks at all?
     pub fn has_integration(self) -> bool {
         Permission::ALL[..6].iter().any(|permission| self.has(*permission))

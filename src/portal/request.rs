@@ -2,7 +2,11 @@
 //! error into the public one, and sets status and redirect. The only module that writes to Leptos'
 //! response.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header::SET_COOKIE, request::Parts};
+use axum::http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{SET_COOKIE, USER_AGENT},
+    request::Parts,
+};
 use data_encoding::HEXLOWER;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
@@ -73,6 +77,12 @@ impl Request {
     pub fn came_from(&self, otherwise: &str) -> String {
         let form = self.plain_form.as_ref().and_then(|form| form.came_from.clone());
         form.unwrap_or_else(|| otherwise.to_owned())
+    }
+
+    /// What the browser calls itself. Anything may stand there.
+    pub fn agent(&self) -> String {
+        let agent = self.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok());
+        agent.unwrap_or_default().to_owned()
     }
 
     /// The content of a sealed cookie of this browser.

@@ -6,6 +6,7 @@
 //! Every argument has a default, because a browser leaves out empty form fields; validation is done
 //! by `portal::ops`.
 
+pub mod account;
 pub mod deliveries;
 pub mod dismissals;
 pub mod events;

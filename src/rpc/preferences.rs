@@ -5,8 +5,11 @@ use leptos::prelude::*;
 use crate::view::{Error, preferences::Account};
 
 #[server]
-pub async fn read(#[server(default)] draft: String) -> Result<Account, Error> {
-    crate::portal::handlers::preferences::account(&draft).await
+pub async fn read(
+    #[server(default)] draft: String,
+    #[server(default)] secrets: String,
+) -> Result<Account, Error> {
+    crate::portal::handlers::preferences::account(&draft, &secrets).await
 }
 
 /// Saves all preferences. `use_zone` comes from a second submit button and overrides `time_zone`.

@@ -1,6 +1,7 @@
 //! View data: what the server fills in and pages and islands display. One file per noun. May import
 //! `domain` only.
 
+pub mod account;
 pub mod assets;
 pub mod deliveries;
 pub mod error;

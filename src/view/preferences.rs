@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::account::Security;
 use crate::domain::{invalid::Invalid, preferences::Preferences, time::Timestamp, user::User};
 
 /// The page `/account`.
@@ -12,6 +13,7 @@ pub struct Account {
     /// The time zones to choose from.
     pub zones: Vec<String>,
     pub now: Timestamp,
+    pub security: Security,
 }
 
 /// The preferences form, possibly with errors.

@@ -54,7 +54,7 @@ pub async fn authenticate(
     portal: &Arc<Portal>,
     headers: &HeaderMap,
 ) -> Result<Option<OpCtx>, Problem> {
-    let found =
-        actor_of_bearer(portal.store(), &portal.tokens, headers).await.map_err(ops::Error::from)?;
+    let found = actor_of_bearer(portal.store(), portal.clock(), &portal.tokens, headers).await;
+    let found = found.map_err(ops::Error::from)?;
     Ok(found.map(|actor| OpCtx { actor: Some(actor), ..OpCtx::anonymous(portal.clone()) }))
 }

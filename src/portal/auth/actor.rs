@@ -1,5 +1,7 @@
 //! Resolves a request to its actor: the session's user, or the API client of a bearer token.
 
+use std::time::Duration;
+
 use axum::http::{HeaderMap, header::AUTHORIZATION};
 use serde::de::DeserializeOwned;
 use tower_sessions::{Session, session, session_store};
@@ -10,12 +12,20 @@ use super::{
     token_cache::TokenCache,
 };
 use crate::{
-    domain::{id::UserId, permission::Actor, time::Timestamp, user::User},
+    domain::{
+        id::{TokenId, UserId},
+        permission::Actor,
+        time::Timestamp,
+        user::User,
+    },
     engine::{
         clock::Clock,
-        store::{Error, Store},
+        store::{Error, Store, error::chain},
     },
-    portal::store::{tokens, users},
+    portal::store::{
+        tokens::{self, Token},
+        users,
+    },
 };
 
 /// The signed-in user, unless the session is too old or the account is disabled.
@@ -60,6 +70,7 @@ pub fn actor_of_user(user: &User) -> Actor {
 /// unknown.
 pub async fn actor_of_bearer(
     store: &Store,
+    clock: &Clock,
     cache: &TokenCache,
     headers: &HeaderMap,
 ) -> Result<Option<Actor>, Error> {
@@ -74,14 +85,55 @@ pub async fn actor_of_bearer(
     if let Some(actor) = cache.find(&hash) {
         return Ok(Some(actor));
     }
-    let found = tokens::by_secret(&mut store.read().await?, &hash).await?;
-    let actor = found.map(|token| Actor {
-        label: format!("token:{}", token.name),
-        identity: token.id.to_string(),
-        permissions: token.permissions,
-    });
+    let now = clock.now();
+    let mut conn = store.read().await?;
+    let Some(token) = tokens::by_secret(&mut conn, &hash, now).await? else { return Ok(None) };
+    let actor = match token.owner {
+        None => Some(actor_of_token(&token)),
+        Some(owner) => {
+            let owner = users::by_id(&mut conn, owner).await?.filter(|owner| !owner.disabled);
+            owner.map(|owner| actor_of_own_token(&token, &owner))
+        }
+    };
+    drop(conn);
+    if actor.is_some() && token.last_used_at.is_none_or(|at| at.after(USE_NOTED_AFTER) <= now) {
+        note_use(store, token.id, now);
+    }
     if let Some(actor) = &actor {
         cache.remember(hash, actor.clone());
     }
     Ok(actor)
+}
+
+fn actor_of_token(token: &Token) -> Actor {
+    Actor {
+        label: format!("token:{}", token.name),
+        identity: token.id.to_string(),
+        permissions: token.permissions,
+    }
+}
+
+/// A user's token never allows more than its owner may do now.
+fn actor_of_own_token(token: &Token, owner: &User) -> Actor {
+    Actor {
+        label: format!("token:{} ({})", token.name, owner.email),
+        permissions: token.permissions.both(owner.permissions()),
+        ..actor_of_token(token)
+    }
+}
+
+/// The last use of a token is written at most this often.
+const USE_NOTED_AFTER: Duration = Duration::from_secs(60);
+
+/// Records the use of a token. The request does not wait for it, and works without it.
+fn note_use(store: &Store, id: TokenId, at: Timestamp) {
+    let store = store.clone();
+    tokio::spawn(async move {
+        let noted: Result<(), Error> = store
+            .write(move |conn| Box::pin(async move { tokens::used(conn, id, at).await }))
+            .await;
+        if let Err(error) = noted {
+            tracing::debug!(error = chain(&error), "failed to record the use of a token");
+        }
+    });
 }

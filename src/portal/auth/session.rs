@@ -12,6 +12,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use tower_sessions::{
@@ -46,6 +47,37 @@ pub const USER: &str = "user";
 /// When the user signed in, in milliseconds since 1970.
 pub const SIGNED_IN: &str = "signed_in";
 pub const FLASH: &str = "flash";
+/// The [`Device`] that signed in.
+pub const DEVICE: &str = "device";
+
+/// The device that a session began on.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Device {
+    /// The `User-Agent`: what the browser calls itself.
+    pub agent: String,
+    /// The client's address.
+    pub address: String,
+}
+
+/// What a stored session says about itself.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Facts {
+    pub signed_in: Option<Timestamp>,
+    pub device: Device,
+}
+
+impl Facts {
+    /// Data that this version can't read has no facts.
+    pub fn parse(data: &str) -> Self {
+        serde_json::from_str(data).unwrap_or_default()
+    }
+}
+
+/// When a session was last used, to [`REFRESH_AFTER`]: its use moves its expiry.
+pub fn last_used(expires_at: Timestamp) -> Timestamp {
+    Timestamp(expires_at.0 - HOURS * 3_600_000)
+}
 
 /// Sessions in the portal's database.
 #[derive(Clone)]

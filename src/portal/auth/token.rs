@@ -12,6 +12,11 @@ pub fn new_token() -> String {
     format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<32>()))
 }
 
+/// The first characters of a token, to recognise it by. The rest has more than enough entropy.
+pub fn prefix_of(token: &str) -> String {
+    token.chars().take(PREFIX.len() + 4).collect()
+}
+
 /// A random secret for URLs and cookies, such as the set-up link.
 pub fn new_nonce() -> String {
     BASE64_URL_SAFE_NO_PAD.encode(random_bytes::<24>())

@@ -26,6 +26,11 @@ impl TokenCache {
         self.0.get(hash)
     }
 
+    /// Forgets all: a token was revoked. The others are read again.
+    pub fn clear(&self) {
+        self.0.invalidate_all();
+    }
+
     pub fn remember(&self, hash: Vec<u8>, actor: Actor) {
         self.0.insert(hash, actor);
     }

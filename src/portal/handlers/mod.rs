@@ -2,6 +2,7 @@
 //! POST, leave a flash message, keep a draft after an error. One file per noun. Rules and
 //! permission checks belong to `ops`.
 
+pub mod account;
 mod banner;
 pub mod datetime;
 pub mod deliveries;

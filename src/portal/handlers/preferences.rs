@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::flash;
+use super::{account::security, flash};
 use crate::{
     domain::preferences::Preferences,
     portal::{
@@ -21,13 +21,15 @@ use crate::{
 /// Longer than the longest time zone name. Longer input is cut before it is kept in a draft.
 const MOST_KEPT: usize = 64;
 
-pub async fn account(draft: &str) -> Result<Account, Error> {
+pub async fn account(draft_id: &str, secrets: &str) -> Result<Account, Error> {
     let request = request()?;
     let user = request.respond(ops::preferences::signed_in_user(&request.ctx).cloned())?;
     let draft: Option<PreferencesForm> =
-        request.respond(drafts::find(&request.ctx, &request.session, draft).await)?;
+        request.respond(drafts::find(&request.ctx, &request.session, draft_id).await)?;
+    let security = security(&request, draft_id, secrets).await?;
     let form = draft.unwrap_or_else(|| PreferencesForm::from(&user.preferences));
-    Ok(Account { user, form, zones: zones::names(), now: request.ctx.portal.clock().now() })
+    let now = request.ctx.portal.clock().now();
+    Ok(Account { user, form, zones: zones::names(), now, security })
 }
 
 pub async fn save(

@@ -33,7 +33,12 @@ const PAGES: &[(&str, &str, &str, Option<Permission>)] = &[
     ("Event catalogue", "/integration/events", "types schemas fields", Some(P::HooksRead)),
     ("Redeliveries", "/integration/jobs", "jobs progress recover", Some(P::DeliveriesRead)),
     ("Status", "/status", "system health database queue", Some(P::SystemRead)),
-    ("Account and preferences", "/account", "theme time zone profile", None),
+    (
+        "Account and preferences",
+        "/account",
+        "theme time zone profile password sessions api tokens",
+        None,
+    ),
     ("Keyboard shortcuts", "/shortcuts", "keys help", None),
 ];
 

@@ -6,7 +6,7 @@ use crate::{
     portal::{
         auth::{browser::KNOWN, session::FLASH},
         ops::{self, session::Visitor},
-        request::{local, redirect, remember_theme, request},
+        request::{Request, local, redirect, remember_theme, request},
     },
     view::{
         Error,
@@ -45,8 +45,7 @@ pub async fn sign_in_form(draft: &str) -> Result<SignInForm, Error> {
 
 pub async fn sign_in(email: String, password: String, next: String) -> Result<(), Error> {
     let request = request()?;
-    let visitor =
-        Visitor { client: request.ctx.client, browser: request.cookie(KNOWN).unwrap_or_default() };
+    let visitor = visitor(&request);
     match ops::session::sign_in(&request.ctx, &request.session, visitor, &email, &password).await {
         Ok((user, browser)) => {
             request.keep_cookie(KNOWN, &browser);
@@ -60,6 +59,12 @@ pub async fn sign_in(email: String, password: String, next: String) -> Result<()
         Err(error) => return request.respond(Err(error)),
     }
     Ok(())
+}
+
+/// Who sent the request, for the rate limits of passwords and the list of sessions.
+pub(super) fn visitor(request: &Request) -> Visitor {
+    let browser = request.cookie(KNOWN).unwrap_or_default();
+    Visitor { client: request.ctx.client, agent: request.agent(), browser }
 }
 
 /// The entered address, cut to the longest valid length.

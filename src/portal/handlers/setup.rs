@@ -35,7 +35,7 @@ pub async fn finish(
 ) -> Result<(), Error> {
     let request = request()?;
     let new = NewUser { name: name.clone(), email: email.clone(), password, ..NewUser::default() };
-    match ops::setup::finish(&request.ctx, &request.session, &token, new).await {
+    match ops::setup::finish(&request.ctx, &request.session, &token, &request.agent(), new).await {
         Ok(user) => {
             flash(&request, FlashKind::Done, welcome(&user.name)).await;
             redirect("/integration/hooks");

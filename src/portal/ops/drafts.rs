@@ -72,3 +72,21 @@ pub async fn find<T: DeserializeOwned>(
     let text = ctx.portal.store().vault.open(place(&id), &sealed)?;
     Ok(serde_json::from_slice(&text).ok())
 }
+
+/// The same, once: it is deleted.
+pub async fn take<T: DeserializeOwned>(
+    ctx: &OpCtx,
+    session: &Session,
+    id: &str,
+) -> Result<Option<T>, Error> {
+    let Some(found) = find(ctx, session, id).await? else { return Ok(None) };
+    let (Ok(id), Some(session_id)) = (id.parse::<DraftId>(), session.id()) else { return Ok(None) };
+    let hash = id_hash(session_id);
+    let deleted: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| Box::pin(async move { drafts::delete(conn, id, &hash).await }))
+        .await;
+    deleted?;
+    Ok(Some(found))
+}

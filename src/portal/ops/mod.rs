@@ -2,6 +2,7 @@
 //! `require`, writes in one transaction together with its audit entry, and notifies the engine.
 //! Pages, API and command line all call these functions.
 
+pub mod account;
 mod archive;
 pub mod catalogue;
 pub mod deliveries;
@@ -21,6 +22,7 @@ pub mod names;
 pub mod once;
 pub mod overview;
 mod own_address;
+pub mod people;
 pub mod preferences;
 pub mod refusals;
 pub mod search;

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         busy::Busy,
         invalid::Invalid,
-        permission::{Actor, right},
+        permission::{Actor, Grant, right},
         user::{User, parse_email},
     },
     engine::store::{self, audit, error::chain},
@@ -20,18 +20,23 @@ use crate::{
             client::{network, site},
             fair_queue::QueueKey,
             refusals::Refusal,
-            session::{SIGNED_IN, USER, expiry_of_use},
+            session::{DEVICE, Device, SIGNED_IN, USER, expiry_of_use},
             throttle::{Attempt, Origin},
         },
-        ctx::{OpCtx, Portal},
+        ctx::{Denied, OpCtx, Portal},
         store::users::{self, Credentials},
     },
     view::words::session::{WRONG_PASSWORD, too_many_passwords},
 };
 
-/// A client that wants to sign in: its address, and the accounts its browser is known for.
+/// Longer names of browsers are cut.
+const LONGEST_AGENT: usize = 300;
+
+/// A client that wants to sign in: its address, what its browser calls itself, and the accounts the
+/// browser is known for.
 pub struct Visitor {
     pub client: Option<IpAddr>,
+    pub agent: String,
     pub browser: Browser,
 }
 
@@ -45,7 +50,7 @@ pub async fn sign_in(
     password: &str,
 ) -> Result<(User, Browser), Error> {
     let found = check(&ctx.portal, &visitor, email, password).await?;
-    begin(&ctx.portal, session, &found.user).await?;
+    begin(ctx, session, &found.user, &visitor.agent).await?;
     note(ctx, &found.user, "session.began").await;
     let browser = visitor.browser.after_sign_in(found.user.id, &found.password_hash);
     Ok((found.user, browser))
@@ -64,16 +69,26 @@ async fn check(
         invalid.add("password", "required", "Enter your password.");
     }
     invalid.or(())?;
-    let email = email.as_str();
+    let verified = verify(portal, visitor, &email, password).await?;
+    verified.ok_or_else(|| Invalid::one("email", "wrong", WRONG_PASSWORD).into())
+}
+
+/// The account with this address and password. Every attempt counts in the rate limiter.
+pub(super) async fn verify(
+    portal: &Arc<Portal>,
+    visitor: &Visitor,
+    email: &str,
+    password: &str,
+) -> Result<Option<Credentials>, Error> {
     let (attempt, key) = admit(portal, visitor, email).await?;
     match matching(portal, key, email, password).await {
         Ok(Some(credentials)) => {
             portal.throttle.succeeded(&attempt);
-            Ok(credentials)
+            Ok(Some(credentials))
         }
         Ok(None) => {
             refusals::note(portal, Refusal::WrongPassword, visitor.client);
-            Err(Invalid::one("email", "wrong", WRONG_PASSWORD).into())
+            Ok(None)
         }
         Err(error) => {
             portal.throttle.forgive(&attempt);
@@ -128,12 +143,20 @@ async fn matching(
     Ok(found.filter(|credentials| is_correct && !credentials.user.disabled))
 }
 
-/// Binds a session to an authenticated user.
-pub async fn begin(portal: &Portal, session: &Session, user: &User) -> Result<(), Error> {
-    session.cycle_id().await.map_err(session_failed)?;
+/// Binds a session to an authenticated user. `agent`: what their browser calls itself.
+pub async fn begin(ctx: &OpCtx, session: &Session, user: &User, agent: &str) -> Result<(), Error> {
+    renew(session).await?;
     session.set_expiry(Some(expiry_of_use()));
-    session.insert(SIGNED_IN, portal.clock().now()).await.map_err(session_failed)?;
+    session.insert(SIGNED_IN, ctx.portal.clock().now()).await.map_err(session_failed)?;
+    let agent: String = agent.chars().take(LONGEST_AGENT).collect();
+    let address = ctx.client.map(|client| client.to_string()).unwrap_or_default();
+    session.insert(DEVICE, Device { agent, address }).await.map_err(session_failed)?;
     session.insert(USER, user.id).await.map_err(session_failed)
+}
+
+/// Gives a session a new id. The old one is deleted at once.
+pub(super) async fn renew(session: &Session) -> Result<(), Error> {
+    session.cycle_id().await.map_err(session_failed)
 }
 
 /// Signs out: deletes the session in the database, not only the cookie.
@@ -148,9 +171,7 @@ pub async fn sign_out(ctx: &OpCtx, session: &Session) -> Result<(), Error> {
 /// Writes a sign-in or sign-out to the audit log. A failure does not refuse the sign-in: the user
 /// may be the one who has to find the cause.
 pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
-    // Every user's sign-ins are recorded, so the grant is the portal's and not the user's.
-    let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
-    let Ok(grant) = actor.require(right::SystemRead) else { return };
+    let Ok(grant) = audit_grant(user) else { return };
     let (clock, target) = (ctx.portal.clock().clone(), user.id.to_string());
     let detail = ctx.client.map(|client| format!("from {client}")).unwrap_or_default();
     let noted: Result<(), store::Error> = ctx
@@ -165,6 +186,13 @@ pub async fn note(ctx: &OpCtx, user: &User, action: &'static str) {
     if let Err(error) = noted {
         tracing::warn!(error = chain(&error), action, "failed to write to the audit log");
     }
+}
+
+/// For audit entries about a user's own account. Every user's are recorded, so the grant is the
+/// portal's, with the user's name.
+pub(super) fn audit_grant(user: &User) -> Result<Grant<right::SystemRead>, Error> {
+    let actor = Actor { label: actor_of_user(user).label, ..Actor::portal() };
+    Ok(actor.require(right::SystemRead).map_err(Denied::from)?)
 }
 
 fn session_failed(error: tower_sessions::session::Error) -> Error {

@@ -49,6 +49,7 @@ pub async fn finish(
     ctx: &OpCtx,
     session: &Session,
     secret: &str,
+    agent: &str,
     new: NewUser,
 ) -> Result<User, Error> {
     if !is_open(ctx, secret).await? {
@@ -73,7 +74,7 @@ pub async fn finish(
         Err(store::Error::Missing) => return Err(Error::NotFound("set-up link")),
         outcome => outcome?,
     }
-    session::begin(&ctx.portal, session, &user).await?;
+    session::begin(ctx, session, &user, agent).await?;
     session::note(ctx, &user, "session.began").await;
     Ok(user)
 }

@@ -1,22 +1,31 @@
-//! Bearer tokens of programs.
+//! Bearer tokens of programs: those of the installation, which need a permission, and those of a
+//! user, which allow at most what their owner may do.
 
-use super::Error;
+use std::time::Duration;
+
+use super::{Error, preferences::signed_in_user, session::audit_grant};
 use crate::{
     domain::{
         hook::parse_name,
         id::TokenId,
         invalid::Invalid,
         permission::{Permission, Permissions, right},
+        time::Timestamp,
     },
     engine::store::{self, audit},
     portal::{
         auth::token,
         ctx::OpCtx,
-        store::tokens::{self, Token},
+        store::tokens::{self, MAX_PER_USER},
     },
+    view::words::account as words,
 };
 
-/// Creates a token. The returned secret is shown once and cannot be read again.
+pub use crate::portal::store::tokens::Token;
+
+const DAY: u64 = 24 * 3600;
+
+/// Creates a token of the installation. The returned secret is shown once and cannot be read again.
 pub async fn create(
     ctx: &OpCtx,
     name: &str,
@@ -27,15 +36,8 @@ pub async fn create(
     let name = invalid.take(parse_name(name)).unwrap_or_default();
     let permissions = read_permissions(permissions, &mut invalid);
     invalid.or(())?;
+    let (created, secret) = new_token(ctx, name, permissions);
     let clock = ctx.portal.clock().clone();
-    let secret = token::new_token();
-    let created = Token {
-        id: TokenId(clock.id()),
-        name,
-        permissions,
-        created_at: clock.now(),
-        revoked_at: None,
-    };
     let (row, hash) = (created.clone(), token::hash(&secret));
     let written: Result<(), store::Error> = ctx
         .portal
@@ -43,20 +45,131 @@ pub async fn create(
         .write(move |conn| {
             Box::pin(async move {
                 tokens::insert(conn, &grant, &row, &hash).await?;
-                audit::note(
-                    conn,
-                    &clock,
-                    &grant,
-                    "token.created",
-                    &row.id.to_string(),
-                    &row.permissions.text(),
-                )
-                .await
+                let (target, detail) = (row.id.to_string(), row.permissions.text());
+                audit::note(conn, &clock, &grant, "token.created", &target, &detail).await
             })
         })
         .await;
     written?;
     Ok((created, secret))
+}
+
+fn new_token(ctx: &OpCtx, name: String, permissions: Permissions) -> (Token, String) {
+    let (clock, secret) = (ctx.portal.clock(), token::new_token());
+    let token = Token {
+        id: TokenId(clock.id()),
+        name,
+        prefix: token::prefix_of(&secret),
+        permissions,
+        owner: None,
+        created_at: clock.now(),
+        expires_at: None,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    (token, secret)
+}
+
+/// All tokens, of users too, newest first.
+pub async fn list(ctx: &OpCtx) -> Result<Vec<Token>, Error> {
+    let grant = ctx.require(right::TokensManage)?;
+    Ok(tokens::all(&mut ctx.portal.store().read().await?, &grant).await?)
+}
+
+/// Revokes any token. Every node refuses it within a second.
+pub async fn revoke(ctx: &OpCtx, id: TokenId) -> Result<(), Error> {
+    let grant = ctx.require(right::TokensManage)?;
+    let clock = ctx.portal.clock().clone();
+    let revoked: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                tokens::revoke(conn, &grant, id, clock.now()).await?;
+                audit::note(conn, &clock, &grant, "token.revoked", &id.to_string(), "").await
+            })
+        })
+        .await;
+    revoked_outcome(ctx, revoked)
+}
+
+/// The user's own tokens, newest first.
+pub async fn list_own(ctx: &OpCtx) -> Result<Vec<Token>, Error> {
+    let user = signed_in_user(ctx)?.id;
+    Ok(tokens::of_user(&mut ctx.portal.store().read().await?, user).await?)
+}
+
+/// Creates a token of the user. `days`: its lifetime.
+pub async fn create_own(
+    ctx: &OpCtx,
+    name: &str,
+    permissions: &[String],
+    days: &str,
+) -> Result<(Token, String), Error> {
+    let user = signed_in_user(ctx)?.clone();
+    let mut invalid = Invalid::default();
+    let name = invalid.take(parse_name(name)).unwrap_or_default();
+    let permissions = read_permissions(permissions, &mut invalid);
+    if permissions != permissions.both(user.permissions()) {
+        invalid.add("permission", "beyond", words::BEYOND_OWN);
+    }
+    let days = days.parse::<u64>().ok().filter(|days| words::LIFETIMES.contains(days));
+    if days.is_none() {
+        invalid.add("days", "unknown", "Choose when the token expires.");
+    }
+    invalid.or(())?;
+    let (created, secret) = new_token(ctx, name, permissions);
+    let lifetime = Duration::from_secs(days.unwrap_or_default() * DAY);
+    let expires_at: Option<Timestamp> = Some(created.created_at.after(lifetime));
+    let created = Token { owner: Some(user.id), expires_at, ..created };
+    let grant = audit_grant(&user)?;
+    let clock = ctx.portal.clock().clone();
+    let (row, hash) = (created.clone(), token::hash(&secret));
+    let written: Result<bool, store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                let is_written = tokens::insert_own(conn, user.id, &row, &hash).await?;
+                if is_written {
+                    let (target, detail) = (row.id.to_string(), row.permissions.text());
+                    audit::note(conn, &clock, &grant, "token.created", &target, &detail).await?;
+                }
+                Ok(is_written)
+            })
+        })
+        .await;
+    if !written? {
+        return Err(Invalid::one("name", "limit", words::too_many_tokens(MAX_PER_USER)).into());
+    }
+    Ok((created, secret))
+}
+
+/// Revokes one of the user's own tokens. Every node refuses it within a second.
+pub async fn revoke_own(ctx: &OpCtx, id: TokenId) -> Result<(), Error> {
+    let user = signed_in_user(ctx)?.clone();
+    let grant = audit_grant(&user)?;
+    let clock = ctx.portal.clock().clone();
+    let revoked: Result<(), store::Error> = ctx
+        .portal
+        .store()
+        .write(move |conn| {
+            Box::pin(async move {
+                tokens::revoke_own(conn, user.id, id, clock.now()).await?;
+                audit::note(conn, &clock, &grant, "token.revoked", &id.to_string(), "").await
+            })
+        })
+        .await;
+    revoked_outcome(ctx, revoked)
+}
+
+fn revoked_outcome(ctx: &OpCtx, revoked: Result<(), store::Error>) -> Result<(), Error> {
+    // This node forgets it at once.
+    ctx.portal.tokens.clear();
+    match revoked {
+        Err(store::Error::Missing) => Err(Error::NotFound("token")),
+        outcome => Ok(outcome?),
+    }
 }
 
 fn read_permissions(keys: &[String], invalid: &mut Invalid) -> Permissions {
@@ -70,7 +183,7 @@ fn read_permissions(keys: &[String], invalid: &mut Invalid) -> Permissions {
         let words = format!("{key} is not a permission. Permissions: {}.", known.join(", "));
         invalid.add("permission", "unknown", words);
     }
-    if keys.is_empty() && invalid.is_empty() {
+    if keys.is_empty() && invalid.message("permission").is_none() {
         invalid.add("permission", "required", "Choose at least one permission.");
     }
     permissions.into_iter().collect()

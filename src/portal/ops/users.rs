@@ -1,6 +1,6 @@
 //! Creating users.
 
-use super::Error;
+use super::{Error, account::PRODUCT};
 use crate::{
     domain::{
         id::UserId,
@@ -19,9 +19,6 @@ use crate::{
         store::users,
     },
 };
-
-/// Attackers try passwords that contain the product's name first.
-const PRODUCT: &str = "Service Hooks";
 
 /// A new user, as typed.
 #[derive(Default)]

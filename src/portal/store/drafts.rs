@@ -64,6 +64,13 @@ pub async fn find_of(
     Ok(row.map(|(sealed,)| sealed))
 }
 
+/// Deletes a draft of this session.
+pub async fn delete(conn: &mut Conn, id: DraftId, session_hash: &[u8]) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query("DELETE FROM drafts WHERE id = $1 AND session_hash = $2")
+        .bind(id).bind(session_hash).execute(c).await.map(drop))?;
+    Ok(())
+}
+
 /// The sealed draft, if it belongs to this session and has not expired.
 pub async fn find(
     conn: &mut Conn,

@@ -12,7 +12,7 @@ use crate::{
     },
     engine::store::{
         db::{Conn, on_db},
-        error::Error,
+        error::{Error, expect_one},
     },
 };
 
@@ -71,6 +71,68 @@ pub async fn by_id(conn: &mut Conn, id: UserId) -> Result<Option<User>, Error> {
          users WHERE id = $1",
     ).bind(id).fetch_optional(c).await)?;
     Ok(with_roles(conn, row).await?.map(|credentials| credentials.user))
+}
+
+pub async fn set_disabled(
+    conn: &mut Conn,
+    _by: &Grant<right::UsersManage>,
+    id: UserId,
+    disabled: bool,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE users SET disabled = $2 WHERE id = $1")
+        .bind(id).bind(disabled).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+/// Deletes a user with their roles, saved views and tokens.
+pub async fn delete(
+    conn: &mut Conn,
+    _by: &Grant<right::UsersManage>,
+    id: UserId,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("DELETE FROM users WHERE id = $1")
+        .bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
+}
+
+/// Whether an active administrator remains without this user. Call it in the transaction that
+/// suspends, demotes or removes the user: it makes such transactions of all nodes wait for each
+/// other, by a lock on the first administrator's role. If that row is gone when the lock is
+/// granted, the next one is locked.
+pub async fn is_another_administrator(
+    conn: &mut Conn,
+    _by: &Grant<right::UsersManage>,
+    id: UserId,
+) -> Result<bool, Error> {
+    loop {
+        let locked = on_db!(conn, c => sqlx::query(
+            "UPDATE user_roles SET role = role WHERE role = 'administrator' AND user_id = (SELECT \
+             user_id FROM user_roles WHERE role = 'administrator' ORDER BY user_id LIMIT 1)",
+        ).execute(c).await.map(|done| done.rows_affected()))?;
+        // A new statement sees what the others have committed.
+        let (all, others): (i64, i64) = on_db!(conn, c => sqlx::query_as(
+            "SELECT COUNT(*), COALESCE(SUM(CASE WHEN u.id <> $1 AND NOT u.disabled THEN 1 ELSE 0 \
+             END), 0) FROM user_roles r JOIN users u ON u.id = r.user_id WHERE r.role = \
+             'administrator'",
+        ).bind(id).fetch_one(c).await)?;
+        if locked > 0 || all == 0 {
+            return Ok(others > 0);
+        }
+    }
+}
+
+/// Replaces a user's own password hash; [`Error::Missing`] if it is no longer `current`. Needs no
+/// grant: who knows the current password may change it.
+pub async fn change_password(
+    conn: &mut Conn,
+    id: UserId,
+    current: &str,
+    new: &str,
+) -> Result<(), Error> {
+    let rows = on_db!(conn, c => sqlx::query("UPDATE users SET password_hash = $3 WHERE id = $1 \
+        AND password_hash = $2")
+        .bind(id).bind(current).bind(new).execute(c).await.map(|done| done.rows_affected()))?;
+    expect_one(rows)
 }
 
 /// Stores a user's own preferences. Needs no grant, because users may always change their own.

@@ -16,3 +16,4 @@ mod listen;
 mod logs;
 mod metrics;
 mod overlaps;
+mod people_commands;

@@ -1,6 +1,7 @@
 //! The portal's pages in a browser without scripts. (With scripts, and with screenshots:
 //! `end2end/`.)
 
+mod account;
 mod banner;
 mod catalogue;
 mod dismiss_held;
@@ -18,6 +19,7 @@ mod log_rows;
 mod log_text;
 mod once;
 mod overview;
+mod own_tokens;
 mod preferences;
 mod recover;
 mod redeliver;

@@ -39,6 +39,7 @@ on_both!(
     user_emails_are_unique_and_found_case_insensitively,
     preferences_are_kept_with_their_user,
     sessions_live_until_they_expire_or_are_deleted,
+    sessions_are_found_by_their_user,
     expired_rows_are_deleted_in_batches,
     drafts_belong_to_one_session_and_expire,
     drafts_are_few,
@@ -128,6 +129,36 @@ async fn sessions_live_until_they_expire_or_are_deleted(db: TestDb) {
     );
 }
 
+async fn sessions_are_found_by_their_user(db: TestDb) {
+    let store = db.store().await;
+    let (ann, bob) = (UserId(db.clock().id()), UserId(db.clock().id()));
+    let of = |user: UserId| format!("{{\"signed_in\":1,\"user\":\"{user}\"}}");
+    // A text of a session cannot make it another user's.
+    let lie = format!("{{\"flash\":\"\\\"user\\\":\\\"{ann}\\\"\",\"user\":\"{bob}\"}}");
+    let (one, two) = (of(ann), of(ann));
+    write!(store, |conn| {
+        sessions::insert(conn, b"one", &one, Timestamp(100)).await?;
+        sessions::insert(conn, b"two", &two, Timestamp(200)).await?;
+        sessions::insert(conn, b"bob", &lie, Timestamp(100)).await?;
+        sessions::insert(conn, b"nobody", "{}", Timestamp(100)).await
+    })
+    .unwrap();
+    let mut conn = store.read().await.unwrap();
+    let found = async |conn: &mut _, user: UserId, now: i64| {
+        let rows = sessions::of_user(conn, user, Timestamp(now)).await.unwrap();
+        rows.into_iter().map(|row| row.id_hash).collect::<Vec<_>>()
+    };
+    assert_eq!(found(&mut conn, ann, 1).await, [b"two", b"one"]);
+    assert_eq!(found(&mut conn, ann, 100).await, [b"two"], "the other has expired");
+    assert_eq!(found(&mut conn, bob, 1).await, [b"bob"]);
+    let foreign = write!(store, |conn| sessions::end(conn, bob, b"one").await);
+    assert!(matches!(foreign, Err(Error::Missing)));
+    assert_eq!(write!(store, |conn| sessions::end_others(conn, ann, b"two").await).unwrap(), 1);
+    assert_eq!(found(&mut conn, ann, 1).await, [b"two"]);
+    write!(store, |conn| sessions::end(conn, ann, b"two").await).unwrap();
+    assert_eq!(found(&mut conn, bob, 1).await, [b"bob"]);
+}
+
 async fn drafts_belong_to_one_session_and_expire(db: TestDb) {
     let store = db.store().await;
     let mut conn = store.read().await.unwrap();
@@ -173,19 +204,31 @@ async fn tokens_are_found_by_their_secret_until_revoked(db: TestDb) {
     let token = Token {
         id,
         name: "backend".into(),
+        prefix: "shk_abcd".into(),
         permissions,
+        owner: None,
         created_at: Timestamp(1),
+        expires_at: Some(Timestamp(5)),
+        last_used_at: None,
         revoked_at: None,
     };
     let row = token.clone();
     write!(store, |conn| tokens::insert(conn, &grant(right::TokensManage), &row, b"hash").await)
         .unwrap();
-    assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), Some(token.clone()));
-    assert_eq!(tokens::by_secret(&mut conn, b"hasH").await.unwrap(), None);
+    assert_eq!(
+        tokens::by_secret(&mut conn, b"hash", Timestamp(4)).await.unwrap(),
+        Some(token.clone())
+    );
+    assert_eq!(tokens::by_secret(&mut conn, b"hasH", Timestamp(4)).await.unwrap(), None);
+    assert_eq!(
+        tokens::by_secret(&mut conn, b"hash", Timestamp(5)).await.unwrap(),
+        None,
+        "it has expired"
+    );
     assert_eq!(tokens::all(&mut conn, &grant(right::TokensManage)).await.unwrap(), [token]);
     write!(store, |conn| tokens::revoke(conn, &grant(right::TokensManage), id, Timestamp(2)).await)
         .unwrap();
-    assert_eq!(tokens::by_secret(&mut conn, b"hash").await.unwrap(), None);
+    assert_eq!(tokens::by_secret(&mut conn, b"hash", Timestamp(4)).await.unwrap(), None);
     let again =
         write!(store, |conn| tokens::revoke(conn, &grant(right::TokensManage), id, Timestamp(3))
             .await);

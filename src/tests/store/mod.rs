@@ -5,6 +5,7 @@ mod balance;
 mod hooks;
 mod log;
 mod opening;
+mod people;
 mod plans;
 mod queue;
 mod writer;

@@ -1,8 +1,18 @@
-//! The account page of the signed-in user: profile, permissions and display preferences.
+//! The account page of the signed-in user: preferences, profile, permissions, password,
+//! sessions, API tokens.
+
+mod password;
+mod sessions;
+mod tokens;
 
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
+use self::{
+    password::Password,
+    sessions::Sessions,
+    tokens::{CreatedToken, Tokens},
+};
 use super::query;
 use crate::{
     domain::{invalid::Invalid, preferences::Theme},
@@ -17,6 +27,7 @@ use crate::{
         loaded::loaded,
     },
     view::{
+        account::Security,
         preferences::{Account, PreferencesForm},
         words::hooks::sentence_case,
     },
@@ -24,14 +35,20 @@ use crate::{
 
 #[component]
 pub fn AccountPage() -> impl IntoView {
-    view! { <Frame place=Place::Account>{loaded(read(query("draft")),
+    view! { <Frame place=Place::Account>{loaded(read(query("draft"), query("secrets")),
     |data| view! { <Content data/> })}</Frame> }
 }
 
 #[component]
 fn Content(data: Account) -> impl IntoView {
-    let Account { user, form, zones, now } = data;
-    let title = if form.errors.is_empty() { "Your account" } else { "Error: Your account" };
+    let Account { user, form, zones, now, security } = data;
+    let Security { sessions, password_errors, tokens, token_form, new_token } = security;
+    let mut errors = form.errors.clone();
+    errors.0.extend(password_errors.0.iter().cloned());
+    errors.0.extend(token_form.token_errors.0.iter().cloned());
+    let permissions = user.permissions();
+    let title = if errors.is_empty() { "Your account" } else { "Error: Your account" };
+    let email = user.email.clone();
     let roles = user.roles.iter().map(|role| role.key()).collect::<Vec<_>>().join(", ");
     let rights: Vec<_> = user
         .permissions()
@@ -41,12 +58,16 @@ fn Content(data: Account) -> impl IntoView {
     view! {
         <Title text=title/>
         <h1>"Your account"</h1>
-        <ErrorSummary errors=form.errors.clone()/>
+        <ErrorSummary errors/>
+        {new_token.map(|token| view! { <CreatedToken token/> })}
         <div class="columns">
-            <section class="card" aria-labelledby="preferences-title">
-                <h2 id="preferences-title">"Preferences"</h2>
-                <Preferences form zones/>
-            </section>
+            <div class="column">
+                <section class="card" aria-labelledby="preferences-title">
+                    <h2 id="preferences-title">"Preferences"</h2>
+                    <Preferences form zones/>
+                </section>
+                <Password email errors=password_errors/>
+            </div>
             <section class="card facts" aria-labelledby="profile-title">
                 <h2 id="profile-title">"Profile"</h2>
                 <dl>
@@ -65,6 +86,8 @@ fn Content(data: Account) -> impl IntoView {
                 }}
             </section>
         </div>
+        <Sessions rows=sessions now/>
+        <Tokens rows=tokens form=token_form permissions now/>
     }
 }
 

@@ -1,4 +1,5 @@
-//! Choosing one of several options: radio buttons for a few, a drop-down list for many.
+//! Choosing among options: radio buttons for one of a few, a drop-down list for one of many, check
+//! boxes for any number.
 
 use leptos::prelude::*;
 
@@ -55,5 +56,35 @@ pub fn Select(
                 {options.collect_view()}
             </select>
         </Field>
+    }
+}
+
+/// Check boxes under a legend. Each sends its value as `path[]`. The first one's id is the field's
+/// name: the error summary links to it.
+#[component]
+pub fn Checks(
+    name: &'static str,
+    legend: &'static str,
+    /// The control's `name`.
+    path: &'static str,
+    /// Value and words of each.
+    options: Vec<(&'static str, String)>,
+    chosen: Vec<String>,
+    error: Option<String>,
+) -> impl IntoView {
+    let described = Description::of(name, false, error.is_some());
+    let class = if error.is_some() { "field choice wrong" } else { "field choice" };
+    let boxes = options.into_iter().enumerate().map(|(place, (value, words))| {
+        let id = if place == 0 { name.to_owned() } else { format!("{name}-{place}") };
+        let checked = chosen.iter().any(|chosen| chosen == value);
+        view! { <label><input type="checkbox" id=id name=path value=value
+        checked=checked/>{words}</label> }
+    });
+    view! {
+        <fieldset class=class aria-describedby=described.described_by>
+            <legend>{legend}</legend>
+            {error.map(|error| view! { <FieldError name error/> })}
+            <div class="checks">{boxes.collect_view()}</div>
+        </fieldset>
     }
 }

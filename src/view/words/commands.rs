@@ -19,6 +19,32 @@ pub fn user_created(email: &str) -> String {
     format!("User {email} created.")
 }
 
+/// `user list` without users.
+pub const NO_USERS: &str = "No users yet.";
+
+/// `token list` without tokens.
+pub const NO_TOKENS: &str = "No tokens yet.";
+
+/// `user disable` is done.
+pub fn user_disabled(email: &str) -> String {
+    format!("User {email} suspended. Their sessions and tokens have ended.")
+}
+
+/// `user enable` is done.
+pub fn user_enabled(email: &str) -> String {
+    format!("User {email} reactivated.")
+}
+
+/// `user delete` is done.
+pub fn user_deleted(email: &str) -> String {
+    format!("User {email} deleted.")
+}
+
+/// `token revoke` is done.
+pub fn token_revoked(id: &str) -> String {
+    format!("Token {id} revoked. Servers refuse it within a second.")
+}
+
 /// `hook delete` is done.
 pub fn hook_deleted(id: &str) -> String {
     format!("Hook {id} deleted.")

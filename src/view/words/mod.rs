@@ -2,6 +2,7 @@
 //! commands share them, so that one thing is said in one way. Fixed labels, and sentences that only
 //! one page shows, are in its component or handler. Imports `domain` only.
 
+pub mod account;
 pub mod commands;
 pub mod deliveries;
 pub mod events;

@@ -139,6 +139,7 @@ async fn look_at_everything(scene: &Scene, hooks: &[&Hook]) {
         assert!(status.is_success() || status.is_redirection(), "{path}: {status}");
     }
     draft(&browser).await;
+    browser.post("/rpc/service_hooks/rpc/account/end_other_sessions", &[]).await;
     for path in
         ["/hooks", "/jobs", "/deliveries?state=failed", "/deliveries?limit=1", "/event-types"]
     {

@@ -9,7 +9,7 @@ use crate::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
         chips::{Chip, Chips},
-        choice::{Choice, Select},
+        choice::{Checks, Choice, Select},
         copy::CopyButton,
         datetime::{DateTime, ExactDateTime},
         definition::Fact,
@@ -190,6 +190,7 @@ pub fn wrong_fields() -> AnyView {
 pub fn choices() -> AnyView {
     let sizes = || vec![("small", "Small"), ("large", "Large")];
     let moods = || vec![("calm", "Calm"), ("brisk", "Brisk")];
+    let toppings = || vec![("salt", "Salt".to_owned()), ("sugar", "Sugar".to_owned())];
     let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
     view! {
         <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
@@ -199,6 +200,10 @@ pub fn choices() -> AnyView {
             hint="One of many." error=None/>
         <Select name="wrong_fruit" label="Fruit with an error" options=fruit()
             chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
+        <Checks name="topping" legend="Toppings" path="toppings[]" options=toppings()
+            chosen=vec!["salt".to_owned()] error=None/>
+        <Checks name="extra" legend="Extras with an error" path="extras[]" options=toppings()
+            chosen=Vec::new() error=Some("Choose at least one.".to_owned())/>
     }
     .into_any()
 }
