@@ -15,6 +15,7 @@ mod log;
 mod log_export;
 mod log_text;
 mod once;
+mod one_delivery;
 mod overview;
 mod preferences;
 mod recover;

@@ -61,8 +61,7 @@ fn constant(headers: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> 
 }
 
 fn curl(url: &str, headers: &[(String, String)], body: Option<&str>) -> String {
-    let mut command =
-        format!("curl -X POST {} \\\n  -H \"x-api-key: $API_KEY\"", quoted(url));
+    let mut command = format!("curl -X POST {} \\\n  -H \"x-api-key: $API_KEY\"", quoted(url));
     for (name, value) in constant(headers) {
         let _infallible = write!(command, " \\\n  -H {}", quoted(&format!("{name}: {value}")));
     }

@@ -4,7 +4,12 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{Outcome, help::Help, request::RequestPanel, timeline::{LATEST_RESPONSE, Timeline}};
+use super::{
+    Outcome,
+    help::Help,
+    request::RequestPanel,
+    timeline::{LATEST_RESPONSE, Timeline},
+};
 use crate::{
     domain::{
         delivery::{Delivery, State},
@@ -131,8 +136,7 @@ fn Details(delivery: Delivery, now: Timestamp) -> impl IntoView {
 fn ElsewherePanel(elsewhere: Vec<Elsewhere>, is_all: bool, event: String) -> impl IntoView {
     let sentence = words::elsewhere(elsewhere.len(), is_all);
     let items = elsewhere.into_iter().map(|Elsewhere { hook_name, delivery }| {
-        let href =
-            format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
+        let href = format!("/integration/hooks/{}/deliveries/{}", delivery.hook_id, delivery.id);
         view! { <li><a href=href>{hook_name}</a> " " <Outcome delivery/></li> }
     });
     view! {

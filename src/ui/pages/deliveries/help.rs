@@ -17,8 +17,7 @@ pub fn Help(delivery: Delivery, remedy: Option<Remedy>, act: Option<Act>) -> imp
     let ask = format!("{hook}/deliveries/{}/redeliver", delivery.id);
     let is_act = matches!(remedy, Some(Remedy::TryNow | Remedy::Redeliver));
     let other = act.filter(|_| !is_act);
-    let other =
-        other.map(|act| view! { <a class="button" href=ask.clone()>{words::act(act)}</a> });
+    let other = other.map(|act| view! { <a class="button" href=ask.clone()>{words::act(act)}</a> });
     let first = remedy.map(|remedy| {
         let label = words::remedy(remedy);
         match remedy {

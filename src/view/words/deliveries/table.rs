@@ -33,48 +33,182 @@ const OPEN: &[Row] = &[
         "The first attempt has been queued or running for 2 minutes.",
         None,
     ),
-    (Pending, 0, None, Some(600_000), OFF, "The hook is off. It will be sent automatically once \
-        the hook is turned on.", ON),
-    (Pending, 0, None, Some(600_000), Paused, "The hook is paused. It will be sent as the next \
-        probe, or once the hook recovers.", None),
-    (Pending, 0, None, Some(600_000), LATER, "The receiver asked for a pause: the first attempt \
-        is due in 3 minutes.", None),
-    (Pending, 0, None, Some(600_000), Deleted, "The hook was deleted. This will be cancelled.",
-        None),
-    (Waiting, 2, Some(503), Some(720_000), On, "Attempt 2 failed: 503 Service Unavailable. The \
-        next attempt is due in 2 minutes.", TRY),
-    (Waiting, 2, Some(503), Some(600_000), On, "Attempt 2 failed: 503 Service Unavailable. The \
-        next attempt is queued or running.", TRY),
-    (Waiting, 2, Some(503), Some(720_000), Paused, "Attempt 2 failed: 503 Service Unavailable. \
-        The hook is paused. It will be sent as the next probe, or once the hook recovers.", TRY),
-    (Waiting, 2, Some(410), Some(720_000), GONE, "Attempt 2 failed: 410 Gone. The hook is off. \
-        It will be sent automatically once the hook is turned on.", EDIT),
-    (Waiting, 1, Some(200), Some(600_000), On, "Redelivery pending. Attempt 2 is queued or \
-        running.", TRY),
-    (Waiting, 1, Some(200), Some(720_000), Deleted, "Redelivery pending. The hook was deleted. \
-        This will be cancelled.", None),
-    (Held, 0, None, None, OFF, "Held: the hook is off. It will be sent automatically once the \
-        hook is turned on.", ON),
-    (Held, 3, Some(500), None, Paused, "Held after 3 attempts: the hook is paused. It will be \
-        sent automatically once the hook recovers.", TRY),
-    (Held, 0, None, None, On, "Held until its turn: the hook has recovered and sends its held \
-        events.", TRY),
+    (
+        Pending,
+        0,
+        None,
+        Some(600_000),
+        OFF,
+        "The hook is off. It will be sent automatically once \
+        the hook is turned on.",
+        ON,
+    ),
+    (
+        Pending,
+        0,
+        None,
+        Some(600_000),
+        Paused,
+        "The hook is paused. It will be sent as the next \
+        probe, or once the hook recovers.",
+        None,
+    ),
+    (
+        Pending,
+        0,
+        None,
+        Some(600_000),
+        LATER,
+        "The receiver asked for a pause: the first attempt \
+        is due in 3 minutes.",
+        None,
+    ),
+    (
+        Pending,
+        0,
+        None,
+        Some(600_000),
+        Deleted,
+        "The hook was deleted. This will be cancelled.",
+        None,
+    ),
+    (
+        Waiting,
+        2,
+        Some(503),
+        Some(720_000),
+        On,
+        "Attempt 2 failed: 503 Service Unavailable. The \
+        next attempt is due in 2 minutes.",
+        TRY,
+    ),
+    (
+        Waiting,
+        2,
+        Some(503),
+        Some(600_000),
+        On,
+        "Attempt 2 failed: 503 Service Unavailable. The \
+        next attempt is queued or running.",
+        TRY,
+    ),
+    (
+        Waiting,
+        2,
+        Some(503),
+        Some(720_000),
+        Paused,
+        "Attempt 2 failed: 503 Service Unavailable. \
+        The hook is paused. It will be sent as the next probe, or once the hook recovers.",
+        TRY,
+    ),
+    (
+        Waiting,
+        2,
+        Some(410),
+        Some(720_000),
+        GONE,
+        "Attempt 2 failed: 410 Gone. The hook is off. \
+        It will be sent automatically once the hook is turned on.",
+        EDIT,
+    ),
+    (
+        Waiting,
+        1,
+        Some(200),
+        Some(600_000),
+        On,
+        "Redelivery pending. Attempt 2 is queued or \
+        running.",
+        TRY,
+    ),
+    (
+        Waiting,
+        1,
+        Some(200),
+        Some(720_000),
+        Deleted,
+        "Redelivery pending. The hook was deleted. \
+        This will be cancelled.",
+        None,
+    ),
+    (
+        Held,
+        0,
+        None,
+        None,
+        OFF,
+        "Held: the hook is off. It will be sent automatically once the \
+        hook is turned on.",
+        ON,
+    ),
+    (
+        Held,
+        3,
+        Some(500),
+        None,
+        Paused,
+        "Held after 3 attempts: the hook is paused. It will be \
+        sent automatically once the hook recovers.",
+        TRY,
+    ),
+    (
+        Held,
+        0,
+        None,
+        None,
+        On,
+        "Held until its turn: the hook has recovered and sends its held \
+        events.",
+        TRY,
+    ),
     (Held, 0, None, None, Deleted, "Held: the hook was deleted. This will be cancelled.", None),
 ];
 
 const SETTLED: &[Row] = &[
-    (Delivered, 1, Some(204), None, On, "The first attempt succeeded: 204 No Content in 1,204 \
-        ms.", None),
+    (
+        Delivered,
+        1,
+        Some(204),
+        None,
+        On,
+        "The first attempt succeeded: 204 No Content in 1,204 \
+        ms.",
+        None,
+    ),
     (Delivered, 3, Some(200), None, OFF, "Succeeded after 3 attempts: 200 OK in 1,204 ms.", None),
-    (Failed, 4, Some(503), None, On, "Failed after 4 attempts. Last response: 503 Service \
-        Unavailable.", AGAIN),
-    (Failed, 1, Some(404), None, On, "Failed after 1 attempt. Last response: 404 Not Found.",
-        EDIT),
+    (
+        Failed,
+        4,
+        Some(503),
+        None,
+        On,
+        "Failed after 4 attempts. Last response: 503 Service \
+        Unavailable.",
+        AGAIN,
+    ),
+    (Failed, 1, Some(404), None, On, "Failed after 1 attempt. Last response: 404 Not Found.", EDIT),
     (Failed, 1, Some(410), None, GONE, "Failed after 1 attempt. Last response: 410 Gone.", EDIT),
-    (Failed, 1, Some(500), None, OFF, "Failed after 1 attempt. Last response: 500 Internal \
-        Server Error.", ON),
-    (Failed, 1, Some(500), None, Deleted, "Failed after 1 attempt. Last response: 500 Internal \
-        Server Error.", None),
+    (
+        Failed,
+        1,
+        Some(500),
+        None,
+        OFF,
+        "Failed after 1 attempt. Last response: 500 Internal \
+        Server Error.",
+        ON,
+    ),
+    (
+        Failed,
+        1,
+        Some(500),
+        None,
+        Deleted,
+        "Failed after 1 attempt. Last response: 500 Internal \
+        Server Error.",
+        None,
+    ),
     (Skipped, 0, None, None, OFF, "Skipped: because.", ON),
     (Skipped, 0, None, None, On, "Skipped: because.", AGAIN),
     (Cancelled, 0, None, None, On, "Cancelled: because.", None),
@@ -122,9 +256,8 @@ fn every_state_has_a_true_sentence_and_one_button_that_helps() {
         let test = Delivery { is_test: true, ..it };
         assert_eq!(remedy(&test, hook, None, true), None, "{row:?}");
     }
-    let missing = State::ALL.iter().find(|state| {
-        !OPEN.iter().chain(SETTLED).any(|row| row.0 == **state)
-    });
+    let missing =
+        State::ALL.iter().find(|state| !OPEN.iter().chain(SETTLED).any(|row| row.0 == **state));
     assert_eq!(missing, None);
 }
 

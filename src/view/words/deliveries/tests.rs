@@ -30,7 +30,9 @@ pub(super) fn delivery(state: State, attempts: u32, last_answer: Option<Answer>)
 #[test]
 fn a_summary_says_the_outcome_and_the_next_step() {
     let status = |status| Some(Answer::Status(status));
-    let said = |state, attempts, answer| summary(&delivery(state, attempts, answer), HookNow::On, Timestamp(0));
+    let said = |state, attempts, answer| {
+        summary(&delivery(state, attempts, answer), HookNow::On, Timestamp(0))
+    };
     assert_eq!(
         said(State::Delivered, 1, status(200)),
         "The first attempt succeeded: 200 OK in 1,204 ms."
@@ -63,11 +65,7 @@ fn a_redelivery_after_a_success_is_not_a_failure() {
 fn a_reason_never_promises_what_a_refusal_denies() {
     let skipped = |reason: &str| {
         let skipped = delivery(State::Skipped, 0, None);
-        summary(
-            &Delivery { reason: Some(reason.to_owned()), ..skipped },
-            HookNow::On,
-            Timestamp(0),
-        )
+        summary(&Delivery { reason: Some(reason.to_owned()), ..skipped }, HookNow::On, Timestamp(0))
     };
     assert_eq!(skipped("the hook was off"), "Skipped: the hook was off.");
     assert_eq!(
@@ -130,9 +128,7 @@ fn a_summary_names_the_time_of_the_next_attempt() {
         summary(&waiting, HookNow::On, Timestamp(0)),
         "Attempt 3 failed: timed out. The next attempt is due in 4 minutes."
     );
-    assert!(
-        summary(&waiting, HookNow::On, Timestamp(240_000)).ends_with("is queued or running.")
-    );
+    assert!(summary(&waiting, HookNow::On, Timestamp(240_000)).ends_with("is queued or running."));
 }
 
 #[test]
