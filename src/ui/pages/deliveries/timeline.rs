@@ -192,8 +192,8 @@ pub fn Response(
             } else {
                 let body = pretty(&attempt.response_body).unwrap_or(attempt.response_body);
                 view! {
-                    <pre id=is_latest.then_some(LATEST_RESPONSE) tabindex="0" role="region" aria-label=format!("Response \
-                        body of attempt {number}")>{body}</pre>
+                    <pre id=is_latest.then_some(LATEST_RESPONSE) tabindex="0" role="region"
+                        aria-label=format!("Response body of attempt {number}")>{body}</pre>
                     <p class="small">{stored}</p>
                 }
                 .into_any()
