@@ -30,7 +30,7 @@ const OPEN: &[Row] = &[
         None,
         Some(480_000),
         On,
-        "The first attempt has been queued or running for 2 minutes.",
+        "The first attempt has been queued or running for 2 min.",
         None,
     ),
     (
