@@ -9,7 +9,7 @@ import { addressOf, ROLES, routesOf, visit } from "../support/routes.mjs";
 const HOOKS = "/integration/hooks";
 const TIME = /\b(just now|in \d+ \w+|\d+ \w+ ago|\d{1,2}:\d\d:\d\d)\b/g;
 /** What the machine has left may change from one look to the next. */
-const SIZE = /\d[\d.]* [KMGT]?B\b|\(\d+ %\)/g;
+const SIZE = /\d[\d.]* (?:[KMGT]i?)?B\b|\(\d+ %\)/g;
 /** What only a script can do says so, and is the only difference there may be. */
 const ONLY_WITH_SCRIPTS = /^(Copy|Copied|Show|Hide|Follow)\b/;
 

@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::delivery::{Delivery, State};
+use super::{
+    delivery::{Answer, Delivery, State},
+    time::Timestamp,
+};
 
 /// What a person can do with a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,64 @@ pub fn possible(
         State::Held | State::Waiting => Ok(Act::TryNow),
         State::Delivered | State::Failed | State::Skipped | State::Cancelled => Ok(Act::Redeliver),
     }
+}
+
+/// The hook of a delivery, as far as it decides what happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HookNow {
+    On,
+    /// Its receiver asked for no requests before this time.
+    Throttled(Timestamp),
+    /// The circuit breaker is open.
+    Paused,
+    /// `is_gone`: the server turned it off, because the receiver returned 410.
+    Off {
+        is_gone: bool,
+    },
+    Deleted,
+}
+
+/// The action that helps a delivery most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Remedy {
+    TryNow,
+    Redeliver,
+    TurnOn,
+    EditUrl,
+}
+
+/// The one action to offer first, of those that the reader may carry out. `act` is what the reader
+/// can do with the delivery, `may_write`: the reader may change hooks.
+pub fn remedy(
+    delivery: &Delivery,
+    hook: HookNow,
+    act: Option<Act>,
+    may_write: bool,
+) -> Option<Remedy> {
+    let is_settled = matches!(delivery.state, State::Delivered | State::Cancelled);
+    if delivery.is_test || is_settled || hook == HookNow::Deleted {
+        return None;
+    }
+    match (hook, act) {
+        (HookNow::Off { .. }, _) if !may_write => None,
+        (HookNow::Off { is_gone: true }, _) => Some(Remedy::EditUrl),
+        (HookNow::Off { is_gone: false }, _) => Some(Remedy::TurnOn),
+        (_, Some(Act::TryNow)) => Some(Remedy::TryNow),
+        (_, Some(Act::Redeliver)) if delivery.state == State::Failed && may_write => {
+            let needs_url = delivery.last_answer.is_some_and(blames_url);
+            Some(if needs_url { Remedy::EditUrl } else { Remedy::Redeliver })
+        }
+        (_, Some(Act::Redeliver)) => Some(Remedy::Redeliver),
+        (_, None) => None,
+    }
+}
+
+/// The answer says that the callback URL is wrong.
+fn blames_url(answer: Answer) -> bool {
+    matches!(
+        answer,
+        Answer::Status(300..=399 | 404 | 405 | 410) | Answer::DnsFailed | Answer::AddressRefused
+    )
 }
 
 impl Refusal {

@@ -31,8 +31,11 @@ pub async fn ask_redeliver(
 
 /// Redelivers one delivery.
 #[server]
-pub async fn redeliver(#[server(default)] id: String) -> Result<(), Error> {
-    crate::portal::handlers::redeliver::one(&id).await
+pub async fn redeliver(
+    #[server(default)] id: String,
+    #[server(default)] form_token: String,
+) -> Result<(), Error> {
+    crate::portal::handlers::redeliver::one(&id, &form_token).await
 }
 
 /// Redelivers several and redirects to the list they were selected in.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     delivery::{Attempt, Delivery},
-    redelivery::Act,
+    redelivery::{Act, HookNow, Remedy},
     time::Timestamp,
 };
 
@@ -26,6 +26,12 @@ pub struct DeliveryPage {
 pub struct DeliveryDetail {
     pub page: DeliveryPage,
     pub request: SentRequest,
+    pub hook: HookNow,
+    /// The action to offer first.
+    pub remedy: Option<Remedy>,
+    /// Other deliveries of the same event, and whether these are all.
+    pub elsewhere: Vec<Elsewhere>,
+    pub is_all: bool,
     /// Why it cannot be redelivered now, for readers with the permission.
     pub refused: Option<String>,
     /// Ids of its neighbours in the list that the reader came from, and that list.
@@ -34,6 +40,24 @@ pub struct DeliveryDetail {
     pub list: String,
     /// URL of this page, including the list.
     pub address: String,
+}
+
+/// A delivery of the same event to another hook.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    pub hook_name: String,
+    pub delivery: Delivery,
+}
+
+/// The same request as a command or as a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Code {
+    /// A part of element ids.
+    pub key: String,
+    pub name: String,
+    /// What to know before it is run.
+    pub hint: String,
+    pub text: String,
 }
 
 /// The request that was sent last, or will be sent.
@@ -46,8 +70,8 @@ pub struct SentRequest {
     pub body: Body,
     /// Violations of the event's schema; `None` if unknown.
     pub faults: Option<Vec<String>>,
-    /// The request as a curl command with `$API_KEY` for the key.
-    pub curl: String,
+    /// Empty if there is no URL. Secrets are read from environment variables.
+    pub code: Vec<Code>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

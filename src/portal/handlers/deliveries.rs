@@ -1,7 +1,7 @@
 //! The page of one delivery: its attempts, the request that was sent, and its neighbours in the
 //! list. Start at [`detail`].
 
-use std::fmt::Write;
+mod code;
 
 use super::log as log_page;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         json::pretty,
         log::LogQuery,
         permission::Permission,
-        redelivery::Refusal,
+        redelivery::{HookNow, Refusal, remedy},
     },
     engine::{
         catalogue,
@@ -25,13 +25,16 @@ use crate::{
     },
     view::{
         Error,
-        deliveries::{Body, DeliveryDetail, DeliveryPage, SentRequest},
+        deliveries::{Body, DeliveryDetail, DeliveryPage, Elsewhere, SentRequest},
         words::{deliveries::DELETED_HOOK, events::NOT_JSON},
     },
 };
 
 /// Bytes of a payload that the page shows. The complete payload is a download.
 const SHOWN: usize = 64 * 1024;
+
+/// Deliveries of the same event that the page lists.
+const MOST_ELSEWHERE: usize = 10;
 
 /// The page of a delivery. `query` is the list that the reader came from: of all hooks if `log` is
 /// `all`. `view` is `raw` for a payload that is not re-indented.
@@ -87,7 +90,14 @@ async fn delivery_detail(
         format!("/integration/hooks/{}/deliveries/{}{suffix}", other.hook_id, other.id)
     };
     let refused = ops::deliveries::can(delivery, hook.as_ref(), story.size).err();
+    let now = hook_now(ctx, hook.as_ref()).await?;
+    let may_write = ctx.may(Permission::HooksWrite);
+    let (elsewhere, is_all) = elsewhere(ctx, delivery, &story).await?;
     Ok(DeliveryDetail {
+        hook: now,
+        remedy: remedy(delivery, now, page.act, may_write),
+        elsewhere,
+        is_all,
         request: sent_request(ctx, &page, &story, hook.as_ref(), is_raw),
         refused: refused.filter(|_| ctx.may(Permission::DeliveriesReplay)).map(Refusal::sentence),
         newer: newer.map(address_of),
@@ -96,6 +106,37 @@ async fn delivery_detail(
         address: format!("{own}/{}{suffix}", delivery.id),
         page,
     })
+}
+
+async fn hook_now(ctx: &OpCtx, hook: Option<&Hook>) -> Result<HookNow, ops::Error> {
+    let Some(hook) = hook else { return Ok(HookNow::Deleted) };
+    if !hook.enabled {
+        let is_gone = hook.off_reason.as_deref().is_some_and(|reason| reason.contains("410"));
+        return Ok(HookNow::Off { is_gone });
+    }
+    let health = ops::deliveries::health_of(ctx, hook.id).await?;
+    Ok(match health.waits_until {
+        _ if health.paused.is_some() => HookNow::Paused,
+        Some(until) => HookNow::Throttled(until),
+        None => HookNow::On,
+    })
+}
+
+/// The deliveries of the same event to other hooks, and whether these are all.
+async fn elsewhere(
+    ctx: &OpCtx,
+    delivery: &Delivery,
+    story: &EventStory,
+) -> Result<(Vec<Elsewhere>, bool), ops::Error> {
+    let others = || story.deliveries.iter().filter(|(other, _)| other.id != delivery.id);
+    let mut shown = Vec::new();
+    for (other, _) in others().take(MOST_ELSEWHERE) {
+        let hook = ops::deliveries::hook_of(ctx, other).await?;
+        let hook_name = hook.map_or(DELETED_HOOK.to_owned(), |hook| hook.name);
+        shown.push(Elsewhere { hook_name, delivery: other.clone() });
+    }
+    let is_all = others().count() == shown.len();
+    Ok((shown, is_all))
 }
 
 /// The next newer and the next older delivery of the list. A text filter is ignored: searching
@@ -138,14 +179,14 @@ fn sent_request(
         Some(text) if !is_removed => (shown(text, is_raw, file), Some(faults(delivery, text))),
         _ => (Body::Removed, None),
     };
-    let curl = curl(&url, &headers, page.body.as_deref().filter(|_| !is_removed));
+    let code = code::all(&url, &headers, page.body.as_deref().filter(|_| !is_removed));
     SentRequest {
         url,
         headers,
         size: i64::try_from(story.size).unwrap_or(i64::MAX),
         body,
         faults,
-        curl,
+        code,
     }
 }
 
@@ -196,48 +237,5 @@ fn faults(delivery: &Delivery, text: &str) -> Vec<String> {
                 .map(|fault| format!("{} {}", words(&fault.field), fault.message).trim().to_owned())
                 .collect()
         }
-    }
-}
-
-/// The request as a curl command. All values are quoted for the shell, so a payload cannot inject a
-/// command.
-fn curl(url: &str, headers: &[(String, String)], body: Option<&str>) -> String {
-    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
-    let mut command = format!("curl -X POST {}", quoted(url));
-    for (name, value) in headers {
-        let written = match name.as_str() {
-            "x-api-key" => "\"x-api-key: $API_KEY\"".to_owned(),
-            // The signature needs the secret and is valid for its timestamp only.
-            "webhook-signature" | "webhook-timestamp" | "user-agent" => continue,
-            _ => quoted(&format!("{name}: {value}")),
-        };
-        let _infallible = write!(command, " \\\n  -H {written}");
-    }
-    let data = match body {
-        Some(body) if body.len() <= SHOWN => quoted(body),
-        _ => "@body.json".to_owned(),
-    };
-    let _infallible = write!(command, " \\\n  --data-binary {data}");
-    command
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_quotes_its_values_and_has_no_key() {
-        let headers = [
-            ("x-api-key".to_owned(), "••••a91f".to_owned()),
-            ("webhook-id".to_owned(), "1".to_owned()),
-        ];
-        let command =
-            curl("https://example.com/a?b='c'", &headers, Some("{\"a\": \"it's $HOME `id`\"}"));
-        assert_eq!(
-            command,
-            "curl -X POST 'https://example.com/a?b='\\''c'\\''' \\\n  -H \"x-api-key: $API_KEY\" \
-             \\\n  -H 'webhook-id: 1' \\\n  --data-binary '{\"a\": \"it'\\''s $HOME `id`\"}'"
-        );
-        assert!(curl("https://example.com", &headers, None).ends_with("@body.json"));
     }
 }

@@ -112,16 +112,28 @@ async fn add(
     Ok(())
 }
 
-/// Redelivers one delivery and redirects to its page.
-pub async fn one(id: &str) -> Result<(), Error> {
+/// Redelivers one delivery and redirects to its page, also if the form was sent before or nothing
+/// can be done with the delivery any more.
+pub async fn one(id: &str, form_token: &str) -> Result<(), Error> {
     let request = request()?;
-    let sent = match parse(id) {
-        Ok(id) => ops::deliveries::redeliver(&request.ctx, id).await,
-        Err(error) => Err(error),
+    let id = request.respond(parse(id))?;
+    let nonce = request.form_nonce(form_token);
+    let (kind, text) = match ops::deliveries::redeliver_once(&request.ctx, nonce, id).await {
+        Ok(Some(Sent { act, delivery })) => (FlashKind::Done, words::accepted(act, &delivery)),
+        Ok(None) => (FlashKind::Done, words::SENT_BEFORE.to_owned()),
+        // Something changed since the page was shown.
+        Err(ops::Error::Invalid(invalid)) => {
+            let message = invalid.0.first().map(|fault| fault.message.clone());
+            (FlashKind::Warning, message.unwrap_or_default())
+        }
+        Err(error) => return request.respond(Err(error)),
     };
-    let Sent { act, delivery } = request.respond(sent)?;
-    flash(&request, FlashKind::Done, words::accepted(act, &delivery)).await;
-    redirect(&format!("/integration/hooks/{}/deliveries/{id}", delivery.hook_id));
+    let found = ops::deliveries::these(&request.ctx, &[id]).await;
+    let found = request.respond(found)?.into_iter().next();
+    let found = found.ok_or(ops::Error::NotFound("delivery"));
+    let hook = request.respond(found)?.hook_id;
+    flash(&request, kind, text).await;
+    redirect(&format!("/integration/hooks/{hook}/deliveries/{id}"));
     Ok(())
 }
 

@@ -2,11 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Error;
+use super::{
+    Error,
+    once::{self, Action, Outcome},
+};
 use crate::{
     domain::{
         acceptance::Acceptance,
         delivery::{Attempt, Delivery, State},
+        health::Health,
         hook::Hook,
         id::{DeliveryId, EventId, HookId},
         page::Page,
@@ -19,7 +23,7 @@ use crate::{
         store::{
             attempts,
             db::Conn,
-            deliveries, events, hooks,
+            deliveries, events, health, hooks,
             log::{self, Place, Search},
         },
     },
@@ -118,6 +122,13 @@ pub async fn hook_of(ctx: &OpCtx, delivery: &Delivery) -> Result<Option<Hook>, E
     Ok(hooks::find(&mut ctx.portal.store().read().await?, &grant, delivery.hook_id).await?)
 }
 
+/// The health of a hook's receiver.
+pub async fn health_of(ctx: &OpCtx, hook: HookId) -> Result<Health, Error> {
+    let grant = ctx.require(right::DeliveriesRead)?;
+    let all = health::all(&mut ctx.portal.store().read().await?, &grant).await?;
+    Ok(all.get(&hook).copied().unwrap_or_default())
+}
+
 /// The URL of a delivery's last attempt.
 pub async fn last_url(ctx: &OpCtx, id: DeliveryId) -> Result<Option<String>, Error> {
     let grant = ctx.require(right::DeliveriesRead)?;
@@ -136,6 +147,29 @@ pub async fn redeliver(ctx: &OpCtx, id: DeliveryId) -> Result<Sent, Error> {
     let grant = ctx.require(right::DeliveriesReplay)?;
     let engine = &ctx.portal.dispatcher;
     Ok(engine::deliveries::redeliver(engine, grant, id, ctx.once.clone()).await?)
+}
+
+/// The same from a form whose button may be pressed twice: with the form's nonce it happens once.
+/// `None`: an earlier request did it.
+pub async fn redeliver_once(
+    ctx: &OpCtx,
+    nonce: Option<String>,
+    id: DeliveryId,
+) -> Result<Option<Sent>, Error> {
+    ctx.require(right::DeliveriesReplay)?;
+    let Some(nonce) = nonce else { return Ok(Some(redeliver(ctx, id).await?)) };
+    let action = Action::new(ctx, "deliveries/redeliver", format!("{id}\0{nonce}").as_bytes());
+    let sent = once::act(ctx, &action, move |ctx| async move { redeliver(&ctx, id).await });
+    Ok(match sent.await? {
+        Outcome::Now(sent) => Some(sent),
+        Outcome::Before(_) => None,
+    })
+}
+
+impl once::Identified for Sent {
+    fn id(&self) -> impl std::fmt::Display {
+        self.delivery.id
+    }
 }
 
 /// The delivery of a test, with attempts. Requires only `hooks:test`.

@@ -18,6 +18,7 @@ mod log_export;
 mod log_rows;
 mod log_text;
 mod once;
+mod one_delivery;
 mod overview;
 mod own_tokens;
 mod preferences;

@@ -10,7 +10,12 @@ use crate::support::{
     sql,
 };
 
-on_both!(a_form_that_is_posted_twice_makes_one_hook, a_test_is_sent_once, a_redelivery_begins_once);
+on_both!(
+    a_form_that_is_posted_twice_makes_one_hook,
+    a_test_is_sent_once,
+    a_redelivery_begins_once,
+    a_delivery_is_redelivered_once,
+);
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
 
@@ -135,4 +140,30 @@ async fn a_redelivery_begins_once(db: TestDb) {
     receiver.wait_for(2).await;
     assert_eq!(location(&browser.post(begin, &form).await), led[0]);
     assert_eq!(count(&app, "SELECT COUNT(*) FROM jobs").await, 1);
+}
+
+async fn a_delivery_is_redelivered_once(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let receiver = Receiver::ruled(|_| Reply::status(200)).await;
+    let bearer = app.full_token().await;
+    let (hook, id) = app.hook_that_delivered(&bearer, &receiver).await;
+    let browser = app.browser(Role::Administrator).await;
+    let own = format!("/integration/hooks/{hook}/deliveries/{id}");
+    let redeliver = "/rpc/service_hooks/rpc/deliveries/redeliver";
+    let token = token_of(&browser, &format!("{own}/redeliver")).await;
+    let form = [("id", id.as_str()), ("form_token", token.as_str())];
+    let led = at_once(&browser, redeliver, &form).await;
+    assert!(led.iter().all(|to| *to == own), "{led:?}");
+    receiver.wait_for(2).await;
+    // The page is old by now: its button leads to what the first press did.
+    assert_eq!(location(&browser.post(redeliver, &form).await), own);
+    let page = browser.get(&own).await.text().await.unwrap();
+    assert!(page.contains("The form was sent twice; the event was redelivered once."), "{page}");
+    let acts = "SELECT COUNT(*) FROM audit WHERE action IN ('delivery.redelivered', \
+                'delivery.tried_now')";
+    assert_eq!(count(&app, acts).await, 1);
+    // The next form redelivers again.
+    let token = token_of(&browser, &format!("{own}/redeliver")).await;
+    browser.post(redeliver, &[("id", id.as_str()), ("form_token", token.as_str())]).await;
+    assert_eq!(count(&app, acts).await, 2);
 }

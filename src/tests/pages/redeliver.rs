@@ -26,7 +26,7 @@ async fn a_redelivery_after_a_success_is_never_called_a_failure(db: TestDb) {
     for said in [
         "Redelivery queued. The hook is off: the event is held until the hook is turned on.",
         "Held after 1 attempt: the hook is off.",
-        "The hook is off. Turn it on to send the event.",
+        "Turn the hook on",
     ] {
         assert!(read.contains(said), "{said}: {read}");
     }
@@ -40,8 +40,8 @@ async fn a_redelivery_after_a_success_is_never_called_a_failure(db: TestDb) {
         })
         .await
     };
-    let read = reads("Redelivery pending: attempt 2 is due now.").await;
-    assert!(read.contains("The redelivery is due now.") && !read.contains("failed: 200"), "{read}");
+    let read = reads("Redelivery pending. Attempt 2 is queued or running.").await;
+    assert!(read.contains("The redelivery is due.") && !read.contains("failed: 200"), "{read}");
     receiver.release();
     reads("Succeeded after 2 attempts: 200 OK").await;
     app.assert_balanced().await;

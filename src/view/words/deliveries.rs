@@ -1,11 +1,13 @@
 //! Sentences about deliveries: their state, their attempts and what can be done next.
 
+pub use verdict::summary;
+
 use super::{failure::status_words, hooks::sentence_case};
 use crate::domain::{
     acceptance::Acceptance,
     delivery::{Answer, Delivery, State},
     histogram::{Bar, Total},
-    redelivery::Act,
+    redelivery::{Act, Remedy},
     time::Timestamp,
     words::{MANY, bytes, count, grouped},
 };
@@ -15,52 +17,6 @@ pub fn response(answer: Answer) -> String {
     match answer.status().and_then(status_words) {
         Some(phrase) => format!("{} {phrase}", answer.short()),
         None => answer.short(),
-    }
-}
-
-/// The state of a delivery, and what happens next.
-pub fn summary(delivery: &Delivery, now: Timestamp) -> String {
-    let reason = delivery.reason.as_deref();
-    let why = reason.map(|reason| format!(": {}", spelled_out(reason))).unwrap_or_default();
-    let attempts = i64::from(delivery.attempts);
-    match (delivery.state, delivery.last_answer) {
-        (State::Delivered, answer) => {
-            let answer = answer.map(|answer| format!(": {}", response(answer))).unwrap_or_default();
-            let took = delivery.last_duration_ms;
-            let took = took.map(|took| format!(" in {} ms", grouped(took))).unwrap_or_default();
-            match attempts {
-                1 => format!("The first attempt succeeded{answer}{took}."),
-                _ => format!("Succeeded after {}{answer}{took}.", count(attempts, "attempt")),
-            }
-        }
-        (State::Failed, answer) => {
-            format!("Failed after {}.{}", count(attempts, "attempt"), last_response(answer))
-        }
-        // A redelivery keeps the answer of the last attempt, which may have succeeded.
-        (State::Waiting, Some(answer)) if answer.is_success() => {
-            format!("Redelivery pending: attempt {} is due {}.", attempts + 1, due(delivery, now))
-        }
-        (State::Waiting, Some(answer)) => {
-            let (response, due) = (response(answer), due(delivery, now));
-            format!("Attempt {attempts} failed: {response}. The next attempt is due {due}.")
-        }
-        (State::Waiting | State::Pending, _) if attempts == 0 => {
-            "The first attempt will start shortly.".to_owned()
-        }
-        (State::Waiting | State::Pending, _) => "The next attempt will start shortly.".to_owned(),
-        (State::Held, _) => {
-            let held = match attempts {
-                0 => "Held".to_owned(),
-                attempts => format!("Held after {}", count(attempts, "attempt")),
-            };
-            let (why, until) = hold(reason);
-            format!(
-                "{held}: the hook is {why}. It will be sent automatically once the hook \
-                     {until}."
-            )
-        }
-        (State::Skipped, _) => format!("Skipped{why}."),
-        (State::Cancelled, _) => format!("Cancelled{why}."),
     }
 }
 
@@ -108,7 +64,7 @@ pub fn next_attempt(was_success: bool, wait: &str, at: &str) -> String {
 
 /// The attempt after the last one is due. After a success it is a redelivery.
 pub fn attempt_due(was_success: bool) -> &'static str {
-    if was_success { "The redelivery is due now." } else { "The next attempt is due now." }
+    if was_success { "The redelivery is due." } else { "The next attempt is due." }
 }
 
 /// What followed an attempt: another one, after `wait`.
@@ -129,7 +85,7 @@ pub fn no_retry(answer: Answer, is_test: bool) -> &'static str {
 /// The timeline of a delivery without attempts.
 pub fn no_attempts(state: State) -> &'static str {
     match state {
-        State::Pending => "No attempts yet. Refresh in a moment.",
+        State::Pending => "No attempt has finished yet.",
         _ => "No attempts yet.",
     }
 }
@@ -157,6 +113,29 @@ pub fn act(act: Act) -> &'static str {
     match act {
         Act::Redeliver => "Redeliver",
         Act::TryNow => "Try now",
+    }
+}
+
+/// The button that helps a delivery most.
+pub fn remedy(remedy: Remedy) -> &'static str {
+    match remedy {
+        Remedy::TryNow => act(Act::TryNow),
+        Remedy::Redeliver => act(Act::Redeliver),
+        Remedy::TurnOn => "Turn the hook on",
+        Remedy::EditUrl => "Edit URL",
+    }
+}
+
+/// A form of the redelivery page was posted again.
+pub const SENT_BEFORE: &str = "The form was sent twice; the event was redelivered once.";
+
+/// Where else an event went. `is_all`: these are all of its other deliveries.
+pub fn elsewhere(hooks: usize, is_all: bool) -> String {
+    match (hooks, is_all) {
+        (0, _) => "No other hook has this event.".to_owned(),
+        (1, true) => "1 other hook has this event too.".to_owned(),
+        (_, true) => format!("{hooks} other hooks have this event too."),
+        (_, false) => format!("More than {hooks} other hooks have this event too."),
     }
 }
 
@@ -360,4 +339,7 @@ pub const PAYLOAD_REMOVED: &str = "The payload was removed after the retention p
 pub const DELETED_HOOK: &str = "a deleted hook";
 
 #[cfg(test)]
+mod table;
+#[cfg(test)]
 mod tests;
+mod verdict;

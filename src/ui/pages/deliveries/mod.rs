@@ -5,6 +5,7 @@ pub mod dismiss;
 pub mod dismissed;
 mod export;
 mod filter;
+mod help;
 mod histogram;
 pub mod list;
 pub mod redeliver;

@@ -10,6 +10,7 @@ use crate::{
     ui::{
         pages::{param, query},
         widgets::{
+            form_token::FormToken,
             frame::{Frame, Place},
             loaded::loaded,
         },
@@ -95,6 +96,7 @@ fn Answer(ids: Vec<String>, back: String, is_one: bool, button: &'static str) ->
         return view! {
             <form class="buttons" method="post" action=Redeliver::url()>
                 <input type="hidden" name="id" value=id/>
+                <FormToken/>
                 {cancel}
                 <button class="primary" type="submit">{button}</button>
             </form>

@@ -1,4 +1,4 @@
-//! The request of a delivery, with masked secrets, and the same request as a curl command.
+//! The request of a delivery, with masked secrets, and the same request as commands and programs.
 
 use leptos::prelude::*;
 
@@ -6,28 +6,41 @@ use crate::{
     domain::words::bytes,
     ui::widgets::copy::CopyButton,
     view::{
-        deliveries::{Body, SentRequest},
+        deliveries::{Body, Code, SentRequest},
         words::deliveries as words,
     },
 };
 
-/// Headers, payload and curl command. `address` is the URL of the page.
+/// Headers, payload and code. `address` is the URL of the page.
 #[component]
 pub fn RequestPanel(request: SentRequest, address: String, was_sent: bool) -> impl IntoView {
-    let SentRequest { url, headers, size, body, faults, curl } = request;
+    let SentRequest { url, headers, size, body, faults, code } = request;
     let head = headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect::<String>();
-    let head = format!("POST {url}\n{head}");
+    let target = if url.is_empty() { "POST".to_owned() } else { format!("POST {url}") };
+    let head = format!("{target}\n{head}");
     view! {
         <p class="small">{words::request_shown(was_sent)}</p>
-        <pre tabindex="0" role="region" aria-label="Request headers">{head}</pre>
+        <pre class="wrap" tabindex="0" role="region" aria-label="Request headers">{head}</pre>
         <Schema faults/>
         <BodyPanel body size address/>
+        {(!code.is_empty()).then(|| view! { <h3>"As a command or a program"</h3> })}
+        {code.into_iter().map(|code| view! { <CodePanel code/> }).collect_view()}
+    }
+}
+
+/// One form of the request, folded.
+#[component]
+fn CodePanel(code: Code) -> impl IntoView {
+    let Code { key, name, hint, text } = code;
+    let is_command = matches!(key.as_str(), "curl" | "httpie");
+    let what = if is_command { "command" } else { "program" };
+    view! {
         <details>
-            <summary>"Copy as curl"</summary>
-            <p class="small">"Set API_KEY first. The command has no timestamp and no signature, so \
-                              receivers that verify them reject it."</p>
-            <pre tabindex="0" role="region" aria-label="curl command" id="curl">{curl}</pre>
-            <CopyButton from="curl".to_owned() label="Copy command".to_owned()/>
+            <summary>{format!("Copy as {name}")}</summary>
+            <p class="small">{hint}</p>
+            <pre tabindex="0" role="region" aria-label=format!("{name} {what}")
+                id=key.clone()>{text}</pre>
+            <CopyButton from=key label=format!("Copy {what}")/>
         </details>
     }
 }
@@ -88,7 +101,8 @@ fn Shown(
             <a href=raw aria-current=raw_here>"Raw"</a>
             <a href=file download>"Download"</a>
         </p>
-        <pre tabindex="0" role="region" aria-label="Payload sent">{text}</pre>
+        <pre id="payload" tabindex="0" role="region" aria-label="Payload sent">{text}</pre>
+        <CopyButton from="payload".to_owned() label="Copy payload".to_owned()/>
         {is_cut.then(|| view! { <p class="small">"Truncated to 64 KiB. Download it to \
             see all."</p> })}
     }

@@ -1,20 +1,25 @@
 //! The attempts of a delivery, newest first: time, result, timing phases, response and what
-//! followed.
+//! followed. Only the latest is open; the earlier ones are one line each.
 
 use leptos::prelude::*;
 
 use crate::{
     domain::{
         delivery::{Attempt, Delivery, State, Timing},
+        json::pretty,
         time::{Timestamp, readable_duration},
-        words::took,
+        words::{grouped, took},
     },
     ui::widgets::datetime::{DateTime, readers_clock},
     view::words::{
-        deliveries as words,
+        deliveries::{self as words, response},
         failure::{diagnose, fact},
     },
 };
+
+/// The id of the latest response body, for a copy button beside the timeline: parts of a page that
+/// update themselves contain no islands.
+pub const LATEST_RESPONSE: &str = "latest-response";
 
 /// `may_see`: the reader may view response bodies.
 #[component]
@@ -31,8 +36,9 @@ pub fn Timeline(
     let mut items = Vec::new();
     for attempt in attempts.into_iter().rev() {
         let follows = what_followed(&delivery, &attempt, followed_by, now);
+        let is_latest = followed_by.is_none();
         followed_by = Some(attempt.started_at);
-        items.push(view! { <Item attempt follows now may_see/> });
+        items.push(view! { <Item attempt follows now may_see is_latest/> });
     }
     view! { <ol class="timeline" reversed>{items}</ol> }.into_any()
 }
@@ -66,30 +72,65 @@ fn what_followed(
     }
 }
 
-/// One attempt: result, diagnosis, phases and response.
+/// One attempt: open if it is the latest, else a line that unfolds.
 #[component]
-fn Item(attempt: Attempt, follows: Option<String>, now: Timestamp, may_see: bool) -> impl IntoView {
+fn Item(
+    attempt: Attempt,
+    follows: Option<String>,
+    now: Timestamp,
+    may_see: bool,
+    is_latest: bool,
+) -> impl IntoView {
+    let class = if attempt.answer.is_success() { "good" } else { "bad" };
+    let title = format!("Attempt {}: {}", attempt.number, response(attempt.answer));
+    let (at, took) = (attempt.started_at, attempt.duration_ms);
+    let facts = view! { <DateTime at now/> ", " {grouped(took)} " ms" };
+    if is_latest {
+        return view! {
+            <li class=class>
+                <h3>{title}</h3>
+                <p class="small">{facts}</p>
+                <Inside attempt follows may_see is_latest/>
+            </li>
+        }
+        .into_any();
+    }
+    let id = format!("attempt-{}", attempt.number);
+    view! {
+        <li class=class>
+            <details id=id>
+                <summary><b>{title}</b> ", " {readers_clock().exact(at)} ", "
+                    {grouped(took)} " ms"</summary>
+                <Inside attempt follows may_see is_latest/>
+            </details>
+        </li>
+    }
+    .into_any()
+}
+
+/// Diagnosis, phases, response, and what followed.
+#[component]
+fn Inside(
+    attempt: Attempt,
+    follows: Option<String>,
+    may_see: bool,
+    is_latest: bool,
+) -> impl IntoView {
     let is_success = attempt.answer.is_success();
     let detail = attempt.detail.as_deref();
     let diagnosis = (!is_success).then(|| diagnose(attempt.answer, detail).what);
     let fact = detail.and_then(|detail| fact(attempt.answer, detail));
-    let class = if is_success { "good" } else { "bad" };
-    let reached = attempt.address.clone().map(|address| format!(" IP address: {address}."));
-    let number = attempt.number;
+    let address = attempt.address.clone();
     view! {
-        <li class=class>
-            <h3>"Attempt " {number} ": " {words::response(attempt.answer)}</h3>
-            <p class="small"><DateTime
-                at=attempt.started_at now/> ", " {attempt.duration_ms} " ms." {reached}</p>
-            {diagnosis.map(|what| view! { <p>{what} " " {fact}</p> })}
-            <Phases timing=attempt.timing/>
-            <Response attempt may_see/>
-            {follows.map(|follows| view! { <p class="small">{follows}</p> })}
-        </li>
+        {diagnosis.map(|what| view! { <p>{what} " " {fact}</p> })}
+        {address.map(|address| view! { <p class="small">"IP address: " {address}</p> })}
+        <Phases timing=attempt.timing/>
+        <Response attempt may_see is_latest/>
+        {follows.map(|follows| view! { <p class="small">{follows}</p> })}
     }
 }
 
-/// A bar for each phase of the request: its start, its length, and the duration as text.
+/// A bar for each phase that took place: its start, its length, and the duration as text.
 #[component]
 pub fn Phases(timing: Timing) -> impl IntoView {
     let total: i64 = timing.parts().iter().filter_map(|(_, micros)| *micros).sum();
@@ -98,29 +139,35 @@ pub fn Phases(timing: Timing) -> impl IntoView {
     }
     let mut begun = 0;
     let share = move |micros: i64| micros.saturating_mul(1000) / total;
-    let rows = timing.parts().map(|(name, micros)| {
-        let x = share(begun);
-        begun += micros.unwrap_or(0);
+    let ran = timing.parts().into_iter().filter_map(|(name, micros)| Some((name, micros?)));
+    let rows = ran.map(|(name, micros)| {
+        let width = share(micros).max(4);
+        // The bar of a short last phase ends at the end of the axis.
+        let x = share(begun).min(1000 - width);
+        begun += micros;
         view! {
             <div>
                 <dt>{name}</dt>
-                <dd class="amount">{micros.map_or("–".to_owned(), took)}</dd>
+                <dd class="amount">{took(micros)}</dd>
                 <dd aria-hidden="true"><svg viewBox="0 0 1000 8" preserveAspectRatio="none"
                     focusable="false">
-                    {micros.map(|micros| view! { <rect x=x y="0" width=share(micros).max(4)
-                        height="8"></rect> })}
+                    <rect x=x y="0" width=width height="8"></rect>
                 </svg></dd>
             </div>
         }
     });
     let note =
         timing.is_reused().then(|| view! { <p class="small">"Reused an existing connection."</p> });
-    view! { <dl class="phases">{rows.into_iter().collect_view()}</dl> {note} }.into_any()
+    view! { <dl class="phases">{rows.collect_view()}</dl> {note} }.into_any()
 }
 
 /// Status, headers and body of the response; nothing if there was none.
 #[component]
-pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
+pub fn Response(
+    attempt: Attempt,
+    may_see: bool,
+    #[prop(optional)] is_latest: bool,
+) -> impl IntoView {
     let status = attempt.answer.status()?;
     let headers = attempt
         .response_headers
@@ -132,10 +179,10 @@ pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
     let head = format!("HTTP {status}\n{headers}");
     let number = attempt.number;
     Some(view! {
-        <details>
-            <summary>"Response"</summary>
-            <pre tabindex="0" role="region" aria-label=format!("Response headers of attempt \
-                {number}")>{head}</pre>
+        <div class="response">
+            <p class="small"><b>"Response"</b></p>
+            <pre class="wrap" tabindex="0" role="region" aria-label=format!("Response headers of \
+                attempt {number}")>{head}</pre>
             {if !may_see {
                 view! { <p class="small">"Your role can't view response bodies, because they \
                     may repeat the payload."</p> }.into_any()
@@ -143,13 +190,14 @@ pub fn Response(attempt: Attempt, may_see: bool) -> impl IntoView {
                 view! { <p class="small">"No response body, or it was removed after the retention \
                     period."</p> }.into_any()
             } else {
+                let body = pretty(&attempt.response_body).unwrap_or(attempt.response_body);
                 view! {
-                    <pre tabindex="0" role="region" aria-label=format!("Response body of attempt \
-                        {number}")>{attempt.response_body}</pre>
+                    <pre id=is_latest.then_some(LATEST_RESPONSE) tabindex="0" role="region"
+                        aria-label=format!("Response body of attempt {number}")>{body}</pre>
                     <p class="small">{stored}</p>
                 }
                 .into_any()
             }}
-        </details>
+        </div>
     })
 }

@@ -40,7 +40,7 @@ fn of_server_error(status: u16) -> Diagnosis {
         503 => says(
             "The receiver returned 503 Service Unavailable: it is overloaded or under \
              maintenance.",
-            "If this persists, check the receiver. You can redeliver failed events.",
+            "If this persists, check the receiver.",
         ),
         504 => says(
             "A proxy returned 504 Gateway Timeout: the receiver didn't respond to it in time.",
@@ -106,8 +106,7 @@ fn of_rare_client_error(status: u16) -> Diagnosis {
         ),
         410 => says(
             "The receiver returned 410 Gone: this URL no longer accepts events.",
-            "Enter the receiver's new URL in the hook's settings. An event that gets this response \
-             turns the hook off: turn it on again, then redeliver missed events.",
+            "Enter the receiver's new URL in the hook's settings.",
         ),
         413 => says(
             "The receiver returned 413 Content Too Large: the payload exceeds its limit.",
