@@ -14,6 +14,7 @@ use crate::{
 };
 
 /// Why nothing was written.
+#[derive(Debug)]
 pub enum Unfilled {
     HasHooks,
     /// A user has this address already.

@@ -57,7 +57,8 @@ pub async fn deliveries(
         async move {
             // The token may have been revoked meanwhile.
             let portal = &ctx.portal;
-            let actor = actor_of_bearer(portal.store(), &portal.tokens, &headers).await;
+            let actor =
+                actor_of_bearer(portal.store(), portal.clock(), &portal.tokens, &headers).await;
             !portal.stopping.is_cancelled() && matches!(actor, Ok(Some(_)))
         }
     };
