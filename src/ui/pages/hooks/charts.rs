@@ -44,7 +44,8 @@ pub fn Charts(id: String, charts: Data) -> impl IntoView {
                 <Ranges page=page.clone() range/>
             </div>
             {if has_any {
-                view! { <Drawn page=page.clone() points=points.clone() range sum=sum.clone()/> }.into_any()
+                view! { <Drawn page=page.clone() points=points.clone() range sum=sum.clone()/> }
+                    .into_any()
             } else {
                 view! { <p class="empty">"No attempts in the \
                     last " {range.words()} "."</p> }.into_any()

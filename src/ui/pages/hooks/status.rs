@@ -74,8 +74,11 @@ fn brief_reason(hook: &Hook, data: &Data, now: Timestamp) -> String {
     let health = &data.health;
     match (data.status, health.paused, health.waits_until) {
         (HookStatus::Paused, Some(pause), _) => {
-            let wait = readable_duration(now.until(pause.probe_at));
-            format!("{} · next attempt in {wait}", words::last_response(health.last_answer))
+            let next = match pause.probe_at > now {
+                true => format!("in {}", readable_duration(now.until(pause.probe_at))),
+                false => "is due".to_owned(),
+            };
+            format!("{} · next attempt {next}", words::last_response(health.last_answer))
         }
         (HookStatus::Throttled, _, Some(until)) => format!("until {}", clock_time(until)),
         (HookStatus::Degraded, ..) if health.failures > 0 => {
