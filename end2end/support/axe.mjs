@@ -34,6 +34,15 @@ async function run(options) {
   for (const rule of violations) {
     if (rule.id === "target-size") rule.nodes = rule.nodes.filter((node) => !isElsewhere(node));
   }
+  // axe can't tell the colour behind a text that its cell cuts. The pairs of colours have a test of their own.
+  const isCut = ({ target }) => {
+    const element = document.querySelector(target.at(-1));
+    const boxes = [element, element.parentElement];
+    return element.closest("table.hooks") && boxes.some((box) => box.scrollWidth > box.clientWidth);
+  };
+  for (const rule of incomplete) {
+    if (rule.id === "color-contrast") rule.nodes = rule.nodes.filter((node) => !isCut(node));
+  }
   const short = (rules) =>
     rules.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => ({

@@ -75,7 +75,7 @@ fn Content(page: HookData, permissions: Permissions) -> impl IntoView {
     let last = LastTimes { attempt: last_attempt, success: last_success };
     let failures = charts.clone().filter(|charts| !charts.failures.is_empty());
     view! {
-        <Title text=format!("Overview – {}", hook.name)/>
+        <Title text=hook.name.clone()/>
         <div class="hook stack">
         <HookHeader id=id.clone() place=HookPlace::Overview permissions/>
         {test.map(|test| view! {

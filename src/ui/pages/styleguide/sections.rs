@@ -190,7 +190,8 @@ pub fn wrong_fields() -> AnyView {
 pub fn choices() -> AnyView {
     let sizes = || vec![("small", "Small"), ("large", "Large")];
     let moods = || vec![("calm", "Calm"), ("brisk", "Brisk")];
-    let toppings = || vec![("salt", "Salt".to_owned()), ("sugar", "Sugar".to_owned())];
+    let toppings = vec![("salt", "Salt".to_owned()), ("sugar", "Sugar".to_owned())];
+    let extras = vec![("mint", "Mint".to_owned()), ("clove", "Clove".to_owned())];
     let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
     view! {
         <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
@@ -200,9 +201,9 @@ pub fn choices() -> AnyView {
             hint="One of many." error=None/>
         <Select name="wrong_fruit" label="Fruit with an error" options=fruit()
             chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
-        <Checks name="topping" legend="Toppings" path="toppings[]" options=toppings()
+        <Checks name="topping" legend="Toppings" path="toppings[]" options=toppings
             chosen=vec!["salt".to_owned()] error=None/>
-        <Checks name="extra" legend="Extras with an error" path="extras[]" options=toppings()
+        <Checks name="extra" legend="Extras with an error" path="extras[]" options=extras
             chosen=Vec::new() error=Some("Choose at least one.".to_owned())/>
     }
     .into_any()
