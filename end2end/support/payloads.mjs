@@ -56,7 +56,7 @@ export function harm(page) {
     if (window.hit !== undefined) found.push("it ran");
     const handlers = [...document.querySelectorAll("*")].flatMap(({ attributes }) => [...attributes]).filter(({ name }) => name.startsWith("on"));
     found.push(...handlers.map(({ name, value }) => `${name}=${value}`));
-    const foreign = document.querySelectorAll("iframe, object, embed, base, math, video, template, style, meta[http-equiv], animate, img, svg script, [data-component=x]");
+    const foreign = document.querySelectorAll("iframe, object, embed, base, math, video, template:not(.row-menu), style, meta[http-equiv], animate, img, svg script, [data-component=x]");
     found.push(...[...foreign].map(({ outerHTML }) => outerHTML));
     const scripts = [...document.scripts].filter(({ src, textContent }) => !src.includes("/pkg/boot.js") && !/^__[A-Z_]+=\[\];/.test(textContent));
     found.push(...scripts.map(({ outerHTML }) => outerHTML));
