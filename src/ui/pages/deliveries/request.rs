@@ -20,7 +20,7 @@ pub fn RequestPanel(request: SentRequest, address: String, was_sent: bool) -> im
     let head = format!("{target}\n{head}");
     view! {
         <p class="small">{words::request_shown(was_sent)}</p>
-        <pre class="wrap" tabindex="0" role="region" aria-label="Request headers">{head}</pre>
+        <pre class="folds" tabindex="0" role="region" aria-label="Request headers">{head}</pre>
         <Schema faults/>
         <BodyPanel body size address/>
         {(!code.is_empty()).then(|| view! { <h3>"As a command or a program"</h3> })}

@@ -181,7 +181,7 @@ pub fn Response(
     Some(view! {
         <div class="response">
             <p class="small"><b>"Response"</b></p>
-            <pre class="wrap" tabindex="0" role="region" aria-label=format!("Response headers of \
+            <pre class="folds" tabindex="0" role="region" aria-label=format!("Response headers of \
                 attempt {number}")>{head}</pre>
             {if !may_see {
                 view! { <p class="small">"Your role can't view response bodies, because they \
