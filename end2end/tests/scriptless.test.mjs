@@ -11,7 +11,7 @@ const TIME = /\b(just now|in \d+ \w+|\d+ \w+ ago|\d{1,2}:\d\d:\d\d)\b/g;
 /** What the machine has left may change from one look to the next. */
 const SIZE = /\d[\d.]* (?:[KMGT]i?)?B\b|\(\d+ %\)/g;
 /** What only a script can do says so, and is the only difference there may be. */
-const ONLY_WITH_SCRIPTS = /^(Copy|Copied|Show|Hide|Follow)\b/;
+const ONLY_WITH_SCRIPTS = /^(Copy|Copied|Show|Hide|Follow|Turn single-key shortcuts)\b/;
 
 // No retry changes what the pages say from one look to the next.
 test.use({ portal: "scriptless", trace: "off", settings: { SERVICE_HOOKS_DELIVERY__RETRY_SCHEDULE: '["6h"]' } });
