@@ -1,5 +1,5 @@
 //! The list of hooks: each with its status and its last 24 hours; filtered, sorted and paged. The
-//! figures above the list are in [`figures`].
+//! figures above the list are in [`mod@figures`].
 
 mod figures;
 
