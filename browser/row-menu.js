@@ -13,7 +13,11 @@ function open(event) {
   const menu = Object.assign(document.createElement("div"), { className: "menu-items", id: `m-${id}`, popover: "auto" });
   menu.append(template.content.cloneNode(true));
   for (const link of menu.querySelectorAll("a")) link.setAttribute("href", link.getAttribute("href").replace("{id}", id));
-  menu.addEventListener("toggle", ({ newState }) => newState === "closed" && menu.remove());
+  menu.addEventListener("toggle", ({ newState }) => {
+    if (newState === "open") return dots.setAttribute("aria-expanded", "true");
+    dots.removeAttribute("aria-expanded");
+    menu.remove();
+  });
   // Right behind the link: the next Tab goes into the menu.
   dots.after(menu);
   menu.showPopover({ source: dots });

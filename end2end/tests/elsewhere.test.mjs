@@ -164,7 +164,7 @@ test("ten windows cost one read each for a change", async ({ api, context, recei
 
 test("another server's change is shown", async ({ browser, receiver }) => {
   const postgres = process.env.SERVICE_HOOKS_TEST_POSTGRES;
-  test.skip(!postgres, "needs a PostgreSQL: scripts/with-postgres");
+  expect(postgres, "run the tests with `make test`, or under scripts/with-postgres").toBeTruthy();
   const folder = await mkdtemp(join(tmpdir(), "service-hooks-key-"));
   const key = join(folder, "master.key");
   await writeFile(key, "a key that two servers share, for a test", { mode: 0o600 });

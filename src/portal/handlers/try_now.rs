@@ -21,7 +21,7 @@ pub(super) async fn offer(
     hook: &Hook,
     test: &Delivery,
 ) -> Result<Option<SendWaiting>, ops::Error> {
-    // An off hook has to be turned on, which sends what it holds.
+    // Turning a hook on sends its held events. It needs another permission than trying now.
     let needed = match hook.enabled {
         true => Permission::DeliveriesReplay,
         false => Permission::HooksWrite,

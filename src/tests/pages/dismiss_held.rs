@@ -1,5 +1,5 @@
-//! Dismissing held events: they are not sent when their hook is on again, and either the hook sends
-//! one or a dismissal has it, whatever happens at the same time.
+//! Dismissing held events: they are not sent when their hook is on again. Each held event is either
+//! sent or dismissed, even when both begin at the same time.
 
 use serde_json::{Value, json};
 use service_hooks::domain::{event::EventType, permission::Role};

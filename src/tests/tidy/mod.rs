@@ -164,7 +164,8 @@ fn sql_and_unescaped_markup_are_only_in_their_modules() {
 
 #[test]
 fn every_widget_is_in_the_style_guide() {
-    let guide = fs::read_to_string(root().join("src/ui/pages/styleguide/sections.rs")).unwrap();
+    let guide: String =
+        files_below("src/ui/pages/styleguide", "rs").into_iter().map(|(_, text)| text).collect();
     let widgets = fs::read_to_string(root().join("src/ui/widgets/mod.rs")).unwrap();
     let names = widgets.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
     // A hidden field, and the navigation, which is on every page.

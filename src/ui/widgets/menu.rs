@@ -21,14 +21,3 @@ pub fn Menu(
         </div>
     }
 }
-
-/// The same behind three dots, for a row of a table; the children are links. `label` names the menu
-/// for screen readers. CSS draws the dots.
-#[component]
-pub fn RowMenu(id: String, label: String, children: Children) -> impl IntoView {
-    view! {
-        <button class="quiet dots" type="button" popovertarget=id.clone()
-            aria-label=label></button>
-        <div id=id class="menu-items" popover>{children()}</div>
-    }
-}

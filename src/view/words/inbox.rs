@@ -82,7 +82,7 @@ pub fn brought_back_but(left: i64) -> String {
     )
 }
 
-/// What a dismissed row was: a held one whatever its hook is now.
+/// The cause of a dismissed row. A held row names no reason: the hook may have changed since.
 pub fn cause_before(state: State, answer: Option<AnswerGroup>) -> String {
     match state {
         State::Held => "Held by the hook".to_owned(),

@@ -52,7 +52,7 @@ fn Content(detail: DeliveryDetail) -> impl IntoView {
     let may_see = !matches!(request.body, Body::Hidden);
     let has_body = attempts.last().is_some_and(|latest| !latest.response_body.is_empty());
     let is_deleted = hook == HookNow::Deleted;
-    // With a button that helps, the reason why another is missing helps nobody.
+    // The reason why a button is missing is shown only if there is no other button that helps.
     let refused = refused.filter(|_| remedy.is_none() && !is_deleted);
     view! {
         <Title text=format!("Delivery to {name}")/>

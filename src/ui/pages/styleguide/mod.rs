@@ -1,6 +1,7 @@
 //! Every widget in every state on one page, for developers and for the screenshot tests. A release
 //! build answers *Not found* here. To add a widget, begin at [`SECTIONS`].
 
+mod forms;
 mod sections;
 
 use leptos::prelude::*;
@@ -11,7 +12,8 @@ use crate::ui::widgets::frame::{Frame, Place};
 
 struct Section(&'static str, fn() -> AnyView);
 
-/// The sections: name and function. A new widget is one line here and one function in `sections`.
+/// The sections: name and function. A new widget is one line here and one function in `sections` or
+/// `forms`.
 const SECTIONS: &[Section] = &[
     Section("Text", sections::text),
     Section("Buttons", sections::buttons),
@@ -19,10 +21,10 @@ const SECTIONS: &[Section] = &[
     Section("Icons", sections::icons),
     Section("Figures", sections::tiles),
     Section("Panels and empty lists", sections::panels),
-    Section("Sliders", sections::switches),
-    Section("Fields", sections::fields),
-    Section("Fields with errors", sections::wrong_fields),
-    Section("Choices", sections::choices),
+    Section("Sliders", forms::switches),
+    Section("Fields", forms::fields),
+    Section("Fields with errors", forms::wrong_fields),
+    Section("Choices", forms::choices),
     Section("Messages", sections::messages),
     Section("Menus", sections::menus),
     Section("Times", sections::times),

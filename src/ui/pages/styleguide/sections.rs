@@ -1,29 +1,25 @@
-//! One function for each section of the style guide. The sample data never changes: screenshots
-//! are compared.
+//! One function for each section of the style guide but the fields of forms. The sample data never
+//! changes: screenshots are compared.
 
 use leptos::prelude::*;
 
 use crate::{
-    domain::{busy::Busy, invalid::Invalid, time::Timestamp},
+    domain::{busy::Busy, time::Timestamp},
     ui::widgets::{
         badge::{Badge, Tone},
         chart::{Bars, Column, ColumnChart, LineChart},
         chips::{Chip, Chips},
-        choice::{Checks, Choice, Select},
         copy::CopyButton,
         datetime::{DateTime, ExactDateTime},
         definition::Fact,
         empty::Empty,
-        field::{ErrorSummary, TextField},
         frame::{Notice, SystemBanner},
         icon::{Icon, IconName},
         loaded::Explained,
-        menu::{Menu, RowMenu},
+        menu::Menu,
         pages::Pages,
         panel::Panel,
-        switch::{HookSwitch, SwitchField},
         table::DataTable,
-        text_area::TextArea,
         tile::{Tile, Tiles},
     },
     view::{
@@ -138,77 +134,6 @@ pub fn panels() -> AnyView {
     .into_any()
 }
 
-pub fn switches() -> AnyView {
-    view! {
-        <HookSwitch id="none".to_owned() label="A hook that is on".to_owned() on=true/>
-        <HookSwitch id="none".to_owned() label="A hook that is off".to_owned() on=false/>
-        <SwitchField name="on" label="In a form, on" hint="Takes effect when you save." on=true/>
-        <SwitchField name="off" label="In a form, off" hint="Takes effect when you save." on=false/>
-    }
-    .into_any()
-}
-
-pub fn fields() -> AnyView {
-    view! {
-        <TextField name="plain" label="Plain" errors=Invalid::default()/>
-        <TextField name="filled" label="With a hint and a value"
-            hint="At most 100 characters."
-                value="Ticket archive" errors=Invalid::default()/>
-        <TextField name="coded" label="Code" value="https://example.org/in?from=portal" code=true
-            errors=Invalid::default()/>
-        <TextField name="secret" label="Password" kind="password"
-            autocomplete="off" errors=Invalid::default()/>
-        <TextField name="warned" label="Accepted, with a warning" value="http://example.org/in"
-            code=true errors=Invalid::default()
-            warnings=Invalid::one("warned", "plain-http", "Plain HTTP: anyone on the network path \
-                can read the key and the events.")/>
-        <TextArea name="lines" label="Many lines" hint="JSON." rows=4
-            value="{\n  \"queue\": \"</textarea> is text here\"\n}".to_owned() error=None/>
-    }
-    .into_any()
-}
-
-pub fn wrong_fields() -> AnyView {
-    let mut errors = Invalid::one("wrong_name", "required", "Enter a name.");
-    errors.add("wrong_url", "scheme", "Enter a URL that starts with https://.");
-    view! {
-        <ErrorSummary errors=errors.clone()/>
-        <TextField name="wrong_name" label="Name" errors=errors.clone()/>
-        <TextField name="wrong_url" label="Callback URL" hint="Where events are sent."
-            value="ftp://example.org" code=true errors=errors/>
-        <TextField name="both" label="Error and warning" value="http://example.org/in#x"
-            code=true
-            errors=Invalid::one("both", "fragment", "Remove the # and everything after it.")
-            warnings=Invalid::one("both", "plain-http", "Plain HTTP: anyone on the network path \
-                can read the key and the events.")/>
-        <TextArea name="wrong_lines" label="Many lines with an error" rows=4 value="{".to_owned()
-            error=Some("Line 1, column 1: it ends in the middle of an object.".to_owned())/>
-    }
-    .into_any()
-}
-
-pub fn choices() -> AnyView {
-    let sizes = || vec![("small", "Small"), ("large", "Large")];
-    let moods = || vec![("calm", "Calm"), ("brisk", "Brisk")];
-    let toppings = vec![("salt", "Salt".to_owned()), ("sugar", "Sugar".to_owned())];
-    let extras = vec![("mint", "Mint".to_owned()), ("clove", "Clove".to_owned())];
-    let fruit = || ["Apple", "Pear", "Quince"].map(str::to_owned).to_vec();
-    view! {
-        <Choice name="size" legend="Size" options=sizes() chosen="large".to_owned() error=None/>
-        <Choice name="mood" legend="Mood with an error" options=moods() chosen=String::new()
-            error=Some("Choose one.".to_owned())/>
-        <Select name="fruit" label="Fruit" options=fruit() chosen="Pear".to_owned()
-            hint="One of many." error=None/>
-        <Select name="wrong_fruit" label="Fruit with an error" options=fruit()
-            chosen="Stone".to_owned() error=Some("Choose one from the list.".to_owned())/>
-        <Checks name="topping" legend="Toppings" path="toppings[]" options=toppings
-            chosen=vec!["salt".to_owned()] error=None/>
-        <Checks name="extra" legend="Extras with an error" path="extras[]" options=extras
-            chosen=Vec::new() error=Some("Choose at least one.".to_owned())/>
-    }
-    .into_any()
-}
-
 fn banner(is_urgent: bool, whats: &[&str], has_more: bool) -> Banner {
     let line = |what: &&str| BannerLine {
         what: (*what).to_owned(),
@@ -244,8 +169,7 @@ pub fn menus() -> AnyView {
             <Menu id="sample-menu" label="A menu"><ul><li><a
                 href="#menus">"A link"</a></li><li><button
                     type="submit">"A button"</button></li></ul></Menu>
-            <RowMenu id="sample-row".to_owned() label="Actions for a row".to_owned()><a
-                href="#menus">"Another link"</a></RowMenu>
+            <a class="dots" href="#menus" aria-label="Actions for a row"></a>
         </div>
     }
     .into_any()

@@ -77,7 +77,7 @@ fn open(delivery: &Delivery, hook: HookNow, now: Timestamp) -> String {
     let (so_far, next) = so_far(delivery);
     match hook {
         HookNow::Deleted => format!("{so_far}The hook was deleted. This will be cancelled."),
-        // Tests are sent whatever the hook's switch.
+        // Tests are sent even while the hook is off or paused.
         HookNow::Off { .. } if !delivery.is_test => format!(
             "{so_far}The hook is off. It will be sent automatically once the hook is turned on."
         ),
