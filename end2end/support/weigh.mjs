@@ -81,6 +81,8 @@ async function recordRequests(session) {
   session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
     Object.assign(requests.get(requestId) ?? {}, { bytes: encodedDataLength, isDone: true });
   });
+  // A page that reads itself again gives the request up when the user acts.
+  session.on("Network.loadingFailed", ({ requestId }) => Object.assign(requests.get(requestId) ?? {}, { isDone: true }));
   await session.send("Network.enable");
   return requests;
 }
