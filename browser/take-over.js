@@ -4,7 +4,7 @@
 /** Elements that belong to the reader or to a script. */
 const OWN = "leptos-island, textarea, select, input:not([type=hidden]), :popover-open, time[data-exact]";
 /** State of the reader, not of the page. */
-const KEPT = new Set(["open", "popover"]);
+const KEPT = new Set(["open", "popover", "aria-expanded"]);
 
 /** Returns whether everything could be taken over, and the changed texts of `data-announce`. */
 export function takeOver(copy) {
@@ -19,7 +19,9 @@ export function takeOver(copy) {
 function morph(live, fresh, work) {
   if (live.isEqualNode(fresh)) return;
   // Whether a row can be chosen is the page's; whether it is chosen, the reader's.
-  if (live.matches("input[type=checkbox]")) Object.assign(live, { disabled: fresh.disabled, title: fresh.title });
+  if (live.matches("input[type=checkbox]")) {
+    for (const name of ["disabled", "title"]) if (live[name] !== fresh[name]) live[name] = fresh[name];
+  }
   if (live.matches(OWN)) return;
   takeAttributes(live, fresh, work);
   const [before, after] = [[...live.childNodes], [...fresh.childNodes]];

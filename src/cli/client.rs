@@ -152,7 +152,7 @@ pub async fn hook(server: &Server, command: Hook, json: bool) -> Outcome {
         Hook::BringBack { dismissal } => {
             let path = format!("/api/v1/dismissals/{}/undo", in_path(&dismissal));
             let undone = server.call(Method::POST, &path, None).await?;
-            print::result(json, crate::view::words::inbox::BROUGHT_BACK, &undone);
+            print::result(json, commands::BROUGHT_BACK, &undone);
         }
     }
     Ok(())

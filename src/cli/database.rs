@@ -51,7 +51,7 @@ pub enum User {
     },
     /// List all users
     List,
-    /// Suspend a user: their sessions and tokens end
+    /// Suspend a user: their sessions end and their tokens are refused
     Disable {
         /// E-mail address of the user
         email: String,

@@ -6,7 +6,7 @@ use super::{
     dispatcher::Dispatcher,
     error::Error,
     store::{
-        self, audit,
+        audit,
         dismissals::{self, Cause},
         hooks,
         once::{self, Once},
@@ -126,15 +126,28 @@ pub async fn undo(
     id: DismissalId,
     once: Option<Once>,
 ) -> Result<Undone, Error> {
-    let clock = engine.clock().clone();
-    let now = clock.now();
+    let now = engine.clock().now();
     let found = dismissals::find(&mut engine.store().read().await?, &by, id).await?;
     let dismissal = found.ok_or(Error::NotFound("dismissal"))?;
     if dismissal.undone_at.is_some() {
         return Err(already_undone());
     }
     check_undoable(engine, &by, &dismissal).await?;
-    // It is marked last, so that it can be repeated if the process dies in between.
+    loop {
+        bring_back(engine, &by, &dismissal, now).await?;
+        if let Some(undone) = finish(engine, &by, &dismissal, now, once.clone()).await? {
+            return Ok(undone);
+        }
+    }
+}
+
+/// Brings its deliveries back, step by step.
+async fn bring_back(
+    engine: &Dispatcher,
+    by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+    now: Timestamp,
+) -> Result<(), Error> {
     loop {
         let (next, grant) = (dismissal.clone(), by.clone());
         let number: Result<i64, Error> = engine
@@ -143,25 +156,42 @@ pub async fn undo(
                 Box::pin(async move { Ok(dismissals::undo_step(conn, &grant, &next, now).await?) })
             })
             .await;
-        if number? < dismissals::STEP {
-            break;
+        if number? == 0 {
+            return Ok(());
         }
     }
+}
+
+/// Marks it as undone. This comes last, so that undoing can be repeated if the process dies in
+/// between. `None`: it was still dismissing deliveries, which have to be brought back first.
+async fn finish(
+    engine: &Dispatcher,
+    by: &Grant<right::DeliveriesReplay>,
+    dismissal: &Dismissal,
+    now: Timestamp,
+    once: Option<Once>,
+) -> Result<Option<Undone>, Error> {
+    let (by, dismissal, clock) = (by.clone(), dismissal.clone(), engine.clock().clone());
     engine
         .store()
         .write_alone(move |conn| {
             Box::pin(async move {
-                match dismissals::undo(conn, &by, id, now).await {
-                    Err(store::Error::Missing) => return Err(already_undone()),
-                    undone => undone?,
+                let id = dismissal.id;
+                // From here on no step dismisses anything.
+                if !dismissals::lock_open(conn, &by, id).await? {
+                    return Err(already_undone());
                 }
+                if dismissals::has_restorable(conn, &by, &dismissal).await? {
+                    return Ok(None);
+                }
+                dismissals::undo(conn, &by, id, now).await?;
                 let (hook, detail) = (dismissal.hook.to_string(), audit_detail(&dismissal));
                 audit::note(conn, &clock, &by, "delivery.dismissal_undone", &hook, &detail).await?;
                 once::note(conn, once.as_ref(), || format!("/api/v1/dismissals/{id}")).await?;
                 let dismissal =
                     dismissals::find(conn, &by, id).await?.ok_or(Error::NotFound("dismissal"))?;
                 let left = dismissals::remaining(conn, &by, id).await?;
-                Ok(Undone { dismissal, left })
+                Ok(Some(Undone { dismissal, left }))
             })
         })
         .await
@@ -181,7 +211,7 @@ async fn check_undoable(
         let message = "The hook was deleted. Its held events can't be brought back.";
         return Err(Invalid::one("id", "deleted", message).into());
     }
-    if !dismissals::has_payloads(&mut conn, by, dismissal.id).await? {
+    if !dismissals::has_restorable(&mut conn, by, dismissal).await? {
         let message = "These events can't be brought back: their payloads were removed after the \
                        retention period, or they were redelivered.";
         return Err(Invalid::one("id", "pruned", message).into());

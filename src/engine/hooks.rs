@@ -229,8 +229,12 @@ async fn apply(
         enabled,
         tuning: &tuning,
         api_key: change.api_key.as_ref(),
-        // The reason of an automatic switch-off is kept until someone switches the hook.
-        off_reason: old.off_reason.as_deref().filter(|_| !enabled && change.enabled.is_none()),
+        // The reason of an automatic switch-off is kept until someone switches the hook or enters
+        // another URL, because it is about the old one.
+        off_reason: old
+            .off_reason
+            .as_deref()
+            .filter(|_| !enabled && change.enabled.is_none() && callback_url == old.callback_url),
         resets_health: callback_url != old.callback_url
             || change.api_key.is_some()
             || enabled != old.enabled

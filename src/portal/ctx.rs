@@ -149,6 +149,11 @@ impl OpCtx {
         self.check(permission).is_ok()
     }
 
+    /// Whose limits count for what is done.
+    pub fn limited_as(&self) -> &str {
+        self.actor.as_ref().map_or("", |actor| &actor.limited_as)
+    }
+
     fn actor(&self) -> Result<&Actor, Denied> {
         self.actor.as_ref().ok_or(Denied::Unknown)
     }

@@ -29,8 +29,9 @@ pub async fn create_token(
     #[server(default)] token_name: String,
     #[server(default)] permissions: Vec<String>,
     #[server(default)] days: String,
+    #[server(default)] form_token: String,
 ) -> Result<(), Error> {
-    crate::portal::handlers::account::create_token(token_name, permissions, days).await
+    crate::portal::handlers::account::create_token(token_name, permissions, days, &form_token).await
 }
 
 #[server]

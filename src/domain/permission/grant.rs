@@ -51,6 +51,8 @@ pub struct Actor {
     pub label: String,
     /// The id of the user or token. Unlike the label, it is unique.
     pub identity: String,
+    /// Whose limits count: the id of the user, also for the tokens of this user, or of the token.
+    pub limited_as: String,
     pub permissions: Permissions,
 }
 
@@ -65,6 +67,7 @@ impl Actor {
         Self {
             label: "portal".to_owned(),
             identity: "portal".to_owned(),
+            limited_as: "portal".to_owned(),
             permissions: Permission::ALL.iter().copied().collect(),
         }
     }
@@ -134,6 +137,7 @@ mod tests {
         let actor = Actor {
             label: "user:a".into(),
             identity: "a".into(),
+            limited_as: "a".into(),
             permissions: Role::Developer.permissions(),
         };
         let missing = Forbidden(Permission::HooksWrite);
@@ -154,6 +158,7 @@ mod tests {
         let actor = Actor {
             label: "token:a".into(),
             identity: "a".into(),
+            limited_as: "a".into(),
             permissions: [Permission::HooksWrite].into_iter().collect(),
         };
         assert!(actor.require(right::HooksWrite).is_ok());

@@ -140,18 +140,34 @@ pub async fn count(
     Ok(survey.counts.into_iter().next_back().unwrap_or_default())
 }
 
-/// Dismisses the next deliveries of the dismissal that were accepted before `until`. A delivery
-/// that was redelivered, or that its hook sends now, is left out: this and the steps of a lane
-/// (see [`steps`](super::steps)) each lock a row and check its state, so one of them gets it.
-pub async fn step(
+/// Locks a dismissal until the transaction ends. `false`: it was undone.
+pub async fn lock_open(
     conn: &mut Conn,
     _by: &Grant<right::DeliveriesReplay>,
+    id: DismissalId,
+) -> Result<bool, Error> {
+    let rows = on_db!(conn, c => sqlx::query(
+        "UPDATE dismissals SET number = number WHERE id = $1 AND undone_at IS NULL",
+    ).bind(id).execute(c).await.map(|done| done.rows_affected()))?;
+    Ok(rows > 0)
+}
+
+/// Dismisses the next deliveries of the dismissal that were accepted before `until`, unless it was
+/// undone meanwhile. A delivery that was redelivered, or that its hook sends now, is left out: this
+/// and the steps of a lane (see [`steps`](super::steps)) each lock a row and check its state, so
+/// one of them gets it.
+pub async fn step(
+    conn: &mut Conn,
+    by: &Grant<right::DeliveriesReplay>,
     dismissal: &Dismissal,
     until: Timestamp,
     after: Option<DeliveryId>,
     now: Timestamp,
 ) -> Result<Stepped, Error> {
     let Dismissal { hook, state, answer, .. } = *dismissal;
+    if !lock_open(conn, by, dismissal.id).await? {
+        return Ok(Stepped { cursor: None, number: 0 });
+    }
     let search = Cause { hook, state, answer }.search(until);
     let limit = u32::try_from(STEP).unwrap_or(u32::MAX);
     let (found, scanned_to) = log::next_of(conn, &search, after, limit).await?;
@@ -182,7 +198,7 @@ pub async fn step(
     Ok(Stepped { cursor: scanned_to.or(ids.last().copied()), number })
 }
 
-/// Marks a dismissal as undone. Fails with [`Error::Missing`] if it already is.
+/// Marks a dismissal as undone.
 pub async fn undo(
     conn: &mut Conn,
     by: &Grant<right::DeliveriesReplay>,
@@ -190,12 +206,14 @@ pub async fn undo(
     now: Timestamp,
 ) -> Result<(), Error> {
     let rows = on_db!(conn, c => sqlx::query(
-        "UPDATE dismissals SET undone_by = $2, undone_at = $3 WHERE id = $1 AND undone_at IS NULL",
+        "UPDATE dismissals SET undone_by = $2, undone_at = $3 WHERE id = $1",
     ).bind(id).bind(by.by()).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     expect_one(rows)
 }
 
-/// Brings the next deliveries of a dismissal back to the state that they had. Returns how many.
+/// Brings the next deliveries of a dismissal back to the state that they had. Returns how many it
+/// found. It leaves out those whose attempt is being recorded, so it is repeated until it finds
+/// none.
 /// Held ones need their payload: their events are locked, so that retention does not remove it
 /// (lock order: events before deliveries). Their hook releases them if it is on.
 pub async fn undo_step(
@@ -259,18 +277,21 @@ pub async fn remaining(
     Ok(count)
 }
 
-/// Whether a dismissal has a delivery whose payload is still stored.
-pub async fn has_payloads(
+/// Whether a dismissal has a delivery that can be brought back. A held one needs its payload.
+pub async fn has_restorable(
     conn: &mut Conn,
     _by: &Grant<right::DeliveriesReplay>,
-    id: DismissalId,
+    dismissal: &Dismissal,
 ) -> Result<bool, Error> {
     let found: Option<(DeliveryId,)> = on_db!(conn, c: Engine => {
-        let mut query = sqlx::QueryBuilder::<Engine>::new(
-            "SELECT d.id FROM deliveries d JOIN events e ON e.id = d.event_id WHERE \
-             e.pruned_at IS NULL AND ",
-        );
-        query.push(OF_DISMISSAL).push_bind(id).push(" LIMIT 1");
+        let mut query = sqlx::QueryBuilder::<Engine>::new(match dismissal.state {
+            State::Held => {
+                "SELECT d.id FROM deliveries d JOIN events e ON e.id = d.event_id WHERE \
+                 e.pruned_at IS NULL AND "
+            }
+            _ => "SELECT d.id FROM deliveries d WHERE ",
+        });
+        query.push(OF_DISMISSAL).push_bind(dismissal.id).push(" LIMIT 1");
         query.build_query_as().fetch_optional(c).await
     })?;
     Ok(found.is_some())

@@ -62,6 +62,7 @@ pub fn actor_of_user(user: &User) -> Actor {
     Actor {
         label: format!("user:{}", user.email),
         identity: user.id.to_string(),
+        limited_as: user.id.to_string(),
         permissions: user.permissions(),
     }
 }
@@ -96,11 +97,11 @@ pub async fn actor_of_bearer(
         }
     };
     drop(conn);
-    if actor.is_some() && token.last_used_at.is_none_or(|at| at.after(USE_NOTED_AFTER) <= now) {
-        note_use(store, token.id, now);
-    }
     if let Some(actor) = &actor {
         cache.remember(hash, actor.clone());
+    }
+    if actor.is_some() && token.last_used_at.is_none_or(|at| at.after(USE_NOTED_AFTER) <= now) {
+        note_use(store, token.id, now);
     }
     Ok(actor)
 }
@@ -109,6 +110,7 @@ fn actor_of_token(token: &Token) -> Actor {
     Actor {
         label: format!("token:{}", token.name),
         identity: token.id.to_string(),
+        limited_as: token.id.to_string(),
         permissions: token.permissions,
     }
 }
@@ -117,6 +119,7 @@ fn actor_of_token(token: &Token) -> Actor {
 fn actor_of_own_token(token: &Token, owner: &User) -> Actor {
     Actor {
         label: format!("token:{} ({})", token.name, owner.email),
+        limited_as: owner.id.to_string(),
         permissions: token.permissions.both(owner.permissions()),
         ..actor_of_token(token)
     }
@@ -127,10 +130,10 @@ const USE_NOTED_AFTER: Duration = Duration::from_secs(60);
 
 /// Records the use of a token. The request does not wait for it, and works without it.
 fn note_use(store: &Store, id: TokenId, at: Timestamp) {
-    let store = store.clone();
+    let (store, before) = (store.clone(), at.before(USE_NOTED_AFTER));
     tokio::spawn(async move {
         let noted: Result<(), Error> = store
-            .write(move |conn| Box::pin(async move { tokens::used(conn, id, at).await }))
+            .write(move |conn| Box::pin(async move { tokens::used(conn, id, at, before).await }))
             .await;
         if let Err(error) = noted {
             tracing::debug!(error = chain(&error), "failed to record the use of a token");

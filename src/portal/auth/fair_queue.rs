@@ -11,6 +11,8 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use crate::domain::id::UserId;
+
 /// Hashes that run at once.
 const CONCURRENT: usize = 2;
 /// Waiting requests per queue, and in all queues.
@@ -26,6 +28,8 @@ pub enum QueueKey {
     KnownBrowser(String),
     /// Any other client: an IPv4 address or an IPv6 site.
     Network(IpAddr),
+    /// A signed-in user who changes their own password.
+    User(UserId),
     /// An authorised caller: user administration, the set-up link, commands.
     Portal,
 }

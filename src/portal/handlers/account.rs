@@ -7,7 +7,12 @@ use crate::{
     domain::{invalid::Invalid, permission::Permission},
     portal::{
         auth::browser::KNOWN,
-        ops::{self, account::OwnSession, drafts, tokens::Token},
+        ops::{
+            self,
+            account::OwnSession,
+            drafts,
+            tokens::{OwnToken, Token},
+        },
         request::{Request, redirect, request},
     },
     view::{
@@ -37,12 +42,13 @@ pub(super) async fn security(
     let password: Option<PasswordDraft> =
         request.respond(drafts::find(ctx, session, draft).await)?;
     let token_form: Option<TokenForm> = request.respond(drafts::find(ctx, session, draft).await)?;
-    // Nobody looks at the whole answer of a refresh.
+    let tokens = request.respond(ops::tokens::list_own(ctx).await)?;
+    // A refresh takes over only the parts that change, and a new token's secret is in none of them.
+    // The secret is taken last: an error before would lose it.
     let new_token = match request.is_refresh {
         true => None,
         false => request.respond(drafts::take(ctx, session, secrets).await)?,
     };
-    let tokens = request.respond(ops::tokens::list_own(ctx).await)?;
     let row = |session: OwnSession| {
         let OwnSession { id, device, address, signed_in, last_used, is_current } = session;
         SessionRow { id, device, address, signed_in, last_used, is_current }
@@ -65,15 +71,16 @@ pub async fn create_token(
     token_name: String,
     chosen: Vec<String>,
     days: String,
+    form_token: &str,
 ) -> Result<(), Error> {
     let request = request()?;
     let (ctx, session) = (&request.ctx, &request.session);
-    match ops::tokens::create_own(ctx, &token_name, &chosen, &days).await {
-        Ok((token, secret)) => {
-            let shown = NewToken { new_token_name: token.name, secret };
-            let draft = request.respond(drafts::keep(ctx, session, &shown).await)?;
-            redirect(&format!("{PAGE}?secrets={draft}#new-token"));
-        }
+    let wanted =
+        OwnToken { name: token_name.clone(), permissions: chosen.clone(), days: days.clone() };
+    let shown = |token: Token, secret| NewToken { new_token_name: token.name, secret };
+    let nonce = request.form_nonce(form_token);
+    match ops::tokens::create_own_once(ctx, session, nonce, wanted, shown).await {
+        Ok(draft) => redirect(&format!("{PAGE}?secrets={draft}#new-token")),
         Err(ops::Error::Invalid(token_errors)) => {
             let form = TokenForm {
                 token_name: token_name.chars().take(MOST_KEPT).collect(),

@@ -128,12 +128,12 @@ pub async fn change_password(
     // First the new one, which costs no attempt.
     let about = vec![user.email.clone(), user.name.clone(), PRODUCT.to_owned()];
     let passwords = &ctx.portal.passwords;
-    passwords.validate(QueueKey::Portal, new.to_owned(), about).await??;
+    passwords.validate(QueueKey::User(user.id), new.to_owned(), about).await??;
     let verified = verify(&ctx.portal, &visitor, &user.email, current).await;
     let Some(found) = verified.map_err(at_current)? else {
         return Err(Invalid::one(CURRENT, "wrong", words::CURRENT_WRONG).into());
     };
-    let hash = passwords.hash(QueueKey::Portal, new.to_owned()).await?;
+    let hash = passwords.hash(QueueKey::User(user.id), new.to_owned()).await?;
     let grant = audit_grant(&user)?;
     let kept = session.id().map(id_hash).unwrap_or_default();
     let (clock, id, written_hash) = (ctx.portal.clock().clone(), user.id, hash.clone());

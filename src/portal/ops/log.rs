@@ -57,7 +57,7 @@ pub async fn page(
         let _permit = ctx
             .portal
             .searches
-            .take(grant.by())
+            .take(ctx.limited_as())
             .await
             .ok_or(Error::Busy { reason: Busy::Searches, seconds: RETRY_SEARCH })?;
         let mut conn = ctx.portal.store().read().await?;

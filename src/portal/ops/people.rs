@@ -5,7 +5,7 @@ use super::Error;
 use crate::{
     domain::{
         invalid::Invalid,
-        permission::{Grant, right},
+        permission::{Grant, Role, right},
         user::{User, parse_email},
     },
     engine::{
@@ -79,8 +79,12 @@ async fn write(
     user: &User,
     act: Act,
 ) -> Result<bool, store::Error> {
+    // This locks the administrators, so the user is read after it.
     if act != Act::Reactivate && !users::is_another_administrator(conn, grant, user.id).await? {
-        return Ok(false);
+        let now = users::by_id(conn, user.id).await?.ok_or(store::Error::Missing)?;
+        if !now.disabled && now.roles.contains(&Role::Administrator) {
+            return Ok(false);
+        }
     }
     match act {
         Act::Suspend => users::set_disabled(conn, grant, user.id, true).await?,

@@ -67,7 +67,7 @@ async fn deleted_hook(ctx: &OpCtx, id: Uuid) -> Result<Option<Tombstone>, Error>
 /// The palette asks while someone types, so the limit is generous.
 fn permit(ctx: &OpCtx) -> Result<(), Error> {
     let actor = ctx.actor.as_ref().ok_or(Error::SignIn)?;
-    let permit = ctx.portal.lookups.take(&actor.identity, ctx.portal.clock().now());
+    let permit = ctx.portal.lookups.take(&actor.limited_as, ctx.portal.clock().now());
     match permit {
         Ok(_permit) => Ok(()),
         Err(wait) => Err(Error::Busy { reason: Busy::Searches, seconds: wait.as_secs() + 1 }),

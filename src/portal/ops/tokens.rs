@@ -1,13 +1,21 @@
 //! Bearer tokens of programs: those of the installation, which need a permission, and those of a
 //! user, which allow at most what their owner may do.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
 
-use super::{Error, preferences::signed_in_user, session::audit_grant};
+use serde::Serialize;
+use tower_sessions::Session;
+
+use super::{
+    Error, drafts,
+    once::{self, Action, Identified, Outcome},
+    preferences::signed_in_user,
+    session::audit_grant,
+};
 use crate::{
     domain::{
         hook::parse_name,
-        id::TokenId,
+        id::{DraftId, TokenId},
         invalid::Invalid,
         permission::{Permission, Permissions, right},
         time::Timestamp,
@@ -100,7 +108,7 @@ pub async fn list_own(ctx: &OpCtx) -> Result<Vec<Token>, Error> {
 }
 
 /// Creates a token of the user. `days`: its lifetime.
-pub async fn create_own(
+async fn create_own(
     ctx: &OpCtx,
     name: &str,
     permissions: &[String],
@@ -143,6 +151,50 @@ pub async fn create_own(
         return Err(Invalid::one("name", "limit", words::too_many_tokens(MAX_PER_USER)).into());
     }
     Ok((created, secret))
+}
+
+/// The fields of the form that creates a token.
+pub struct OwnToken {
+    pub name: String,
+    pub permissions: Vec<String>,
+    pub days: String,
+}
+
+/// Where a new token's secret is kept until it is shown.
+struct Kept(DraftId);
+
+impl Identified for Kept {
+    fn id(&self) -> impl Display {
+        self.0
+    }
+}
+
+/// Creates a token of the user and keeps what `shown` makes of it, to be shown once. Returns where
+/// it is kept. A form that is sent twice creates one token, and both answers lead to its secret.
+pub async fn create_own_once<T: Serialize + Send + Sync>(
+    ctx: &OpCtx,
+    session: &Session,
+    nonce: Option<String>,
+    wanted: OwnToken,
+    shown: impl FnOnce(Token, String) -> T + Send + 'static,
+) -> Result<String, Error> {
+    let session = session.clone();
+    let create = move |ctx: OpCtx| async move {
+        let OwnToken { name, permissions, days } = wanted;
+        let (token, secret) = create_own(&ctx, &name, &permissions, &days).await?;
+        let id = token.id;
+        match drafts::keep(&ctx, &session, &shown(token, secret)).await {
+            Ok(draft) => Ok(Kept(draft)),
+            // A token whose secret was never shown must not stay valid.
+            Err(error) => revoke_own(&ctx, id).await.and(Err(error)),
+        }
+    };
+    let Some(nonce) = nonce else { return Ok(create(ctx.clone()).await?.0.to_string()) };
+    let action = Action::new(ctx, "account/create_token", nonce.as_bytes());
+    Ok(match once::act(ctx, &action, create).await? {
+        Outcome::Now(Kept(draft)) => draft.to_string(),
+        Outcome::Before(draft) => draft,
+    })
 }
 
 /// Revokes one of the user's own tokens. Every node refuses it within a second.

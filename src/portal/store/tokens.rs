@@ -101,9 +101,17 @@ pub async fn by_secret(
 }
 
 /// Records a use.
-pub async fn used(conn: &mut Conn, id: TokenId, at: Timestamp) -> Result<(), Error> {
-    on_db!(conn, c => sqlx::query("UPDATE tokens SET last_used_at = $2 WHERE id = $1")
-        .bind(id).bind(at).execute(c).await.map(drop))?;
+pub async fn used(
+    conn: &mut Conn,
+    id: TokenId,
+    at: Timestamp,
+    before: Timestamp,
+) -> Result<(), Error> {
+    on_db!(conn, c => sqlx::query(
+        "UPDATE tokens SET last_used_at = $2 WHERE id = $1 AND \
+         (last_used_at IS NULL OR last_used_at < $3)",
+    )
+        .bind(id).bind(at).bind(before).execute(c).await.map(drop))?;
     Ok(())
 }
 

@@ -2,7 +2,13 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::Value;
-use service_hooks::domain::event::EventType;
+use service_hooks::{
+    domain::{
+        event::EventType,
+        permission::{Actor, right},
+    },
+    portal::store::tokens,
+};
 
 use crate::support::{
     app::TestApp,
@@ -123,8 +129,11 @@ async fn payloads_need_their_permission(db: TestDb) {
 async fn a_token_has_one_export_at_a_time(db: TestDb) {
     let (app, token, _hook) = two(db).await;
     text(&app, &token, "").await;
-    let by = app.audit("deliveries.exported").await[0].0.clone();
-    let running = app.running.portal.exports.take(&by).await;
+    let grant = Actor::portal().require(right::TokensManage).unwrap();
+    let mut conn = app.running.portal.store().read().await.unwrap();
+    let id = tokens::all(&mut conn, &grant).await.unwrap()[0].id.to_string();
+    drop(conn);
+    let running = app.running.portal.exports.take(&id).await;
     assert!(running.is_some(), "the first has ended");
     assert_eq!(export(&app, &token, "").await.status(), StatusCode::SERVICE_UNAVAILABLE);
     drop(running);

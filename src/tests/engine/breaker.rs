@@ -270,6 +270,11 @@ async fn a_probe_with_a_410_response_turns_the_hook_off(db: TestDb) {
     assert_eq!(off["off_reason"], "the receiver answered 410 Gone");
     scene.delivery_in(&events[0], "failed").await;
     scene.delivery_in(&events[1], "held").await;
+    // The reason is about the URL: it stays with another name, and goes with another URL.
+    let named = scene.change(&hook, json!({"name": "Renamed"})).await;
+    assert_eq!(named["off_reason"], "the receiver answered 410 Gone");
+    let moved = scene.change(&hook, json!({"callback_url": receiver.url("/moved")})).await;
+    assert_eq!((moved.get("off_reason"), &moved["enabled"]), (None, &json!(false)));
     // A user turns the hook on, and held deliveries are sent.
     mood.store(200, Ordering::SeqCst);
     let on = scene.change(&hook, json!({"enabled": true})).await;

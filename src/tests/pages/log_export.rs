@@ -3,9 +3,15 @@
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
-use service_hooks::domain::{event::EventType, permission::Role};
+use service_hooks::{
+    domain::{event::EventType, permission::Role},
+    portal::store::users,
+};
 
-use super::log::{page, start, words};
+use super::{
+    log::{page, start, words},
+    own_tokens::make,
+};
 use crate::support::{
     app::{TestApp, location},
     db::TestDb,
@@ -105,10 +111,15 @@ async fn a_long_export_is_complete_and_one_at_a_time(db: TestDb) {
     let text = browser.get(&format!("{LOG}/export?state=failed")).await.text().await.unwrap();
     assert_eq!(text.lines().count(), 1301);
     // While one is running, a second one of the same user is refused.
-    let user = app.audit("deliveries.exported").await[0].0.clone();
-    let running = app.running.portal.exports.take(&user).await;
+    let (own_token, _) = make(&browser, &["deliveries:read"]).await;
+    let mut conn = app.running.portal.store().read().await.unwrap();
+    let user = users::by_email(&mut conn, "administrator@example.org").await.unwrap().unwrap();
+    drop(conn);
+    let running = app.running.portal.exports.take(&user.user.id.to_string()).await;
     assert!(running.is_some(), "the others have ended");
     assert_eq!(browser.get(&format!("{LOG}/export")).await.status(), 503);
+    let by_token = app.api(&own_token, "GET", "/deliveries/export", None).await;
+    assert_eq!(by_token.0, 503, "a user's tokens share the user's limit: {}", by_token.1);
     let other = app.browser(Role::Auditor).await;
     assert_eq!(other.get(&format!("{LOG}/export")).await.status(), StatusCode::OK);
     drop(running);

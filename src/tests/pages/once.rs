@@ -19,14 +19,14 @@ on_both!(
 
 const CREATE: &str = "/rpc/service_hooks/rpc/hooks/create";
 
-async fn token_of(browser: &Browser, page: &str) -> String {
+pub(super) async fn token_of(browser: &Browser, page: &str) -> String {
     let page = browser.get(page).await.text().await.unwrap();
     let after = page.split("name=\"form_token\" value=\"").nth(1).expect("the form has a token");
     after.split('"').next().unwrap().to_owned()
 }
 
 /// Posts a form several times at once. Returns where the answers lead.
-async fn at_once(browser: &Browser, path: &str, form: &[(&str, &str)]) -> Vec<String> {
+pub(super) async fn at_once(browser: &Browser, path: &str, form: &[(&str, &str)]) -> Vec<String> {
     let posts = (0..6).map(|_| browser.post(path, form));
     let answers = futures::future::join_all(posts).await;
     answers
@@ -158,7 +158,7 @@ async fn a_delivery_is_redelivered_once(db: TestDb) {
     // The page is old by now: its button leads to what the first press did.
     assert_eq!(location(&browser.post(redeliver, &form).await), own);
     let page = browser.get(&own).await.text().await.unwrap();
-    assert!(page.contains("The form was sent twice; the event was redelivered once."), "{page}");
+    assert!(page.contains("The form was sent twice; it took effect once."), "{page}");
     let acts = "SELECT COUNT(*) FROM audit WHERE action IN ('delivery.redelivered', \
                 'delivery.tried_now')";
     assert_eq!(count(&app, acts).await, 1);

@@ -56,7 +56,7 @@ async fn no_page_of_a_delivery_contradicts_itself(db: TestDb) {
             let address =
                 format!("/integration/hooks/{hook}/deliveries/{}", one["id"].as_str().unwrap());
             let read = check(&browsers[0], &address).await;
-            assert!(read.contains("The hook was deleted"), "{address}: {read}");
+            assert!(read.contains("he hook was deleted"), "{address}: {read}");
             assert!(!read.contains("Turn the hook on") && !read.contains("Edit URL"), "{read}");
         }
     }

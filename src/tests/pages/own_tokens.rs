@@ -3,6 +3,7 @@
 use reqwest::StatusCode;
 use service_hooks::domain::{id::UserId, permission::Role};
 
+use super::once::{at_once, token_of};
 use crate::support::{
     app::{Browser, TestApp, location},
     db::{self, TestDb},
@@ -12,6 +13,7 @@ use crate::support::{
 on_both!(
     a_token_is_shown_once_works_and_is_revoked_at_once,
     a_token_allows_no_more_than_its_owner_may_do,
+    a_form_that_is_sent_twice_makes_one_token_and_shows_it,
     a_rejected_token_is_not_made,
     a_token_of_another_user_is_out_of_reach,
 );
@@ -29,7 +31,7 @@ async fn text(browser: &Browser, path: &str) -> String {
 }
 
 /// Makes a token. Returns its secret and its id.
-async fn make(browser: &Browser, permissions: &[&str]) -> (String, String) {
+pub(super) async fn make(browser: &Browser, permissions: &[&str]) -> (String, String) {
     let answer = browser.post(CREATE, &form("wallboard", permissions)).await;
     let to = location(&answer).to_owned();
     assert!(to.starts_with("/account?secrets="), "{to}");
@@ -90,6 +92,19 @@ async fn a_token_allows_no_more_than_its_owner_may_do(db: TestDb) {
     let disabled = if url.starts_with("sqlite:") { "1" } else { "TRUE" };
     sql::execute(&url, &format!("UPDATE users SET disabled = {disabled}")).await.unwrap();
     ends(401, "/deliveries").await;
+}
+
+async fn a_form_that_is_sent_twice_makes_one_token_and_shows_it(db: TestDb) {
+    let app = TestApp::start(db).await;
+    let browser = app.browser(Role::Developer).await;
+    let token = token_of(&browser, "/account").await;
+    let mut sent = form("wallboard", &["hooks:read"]);
+    sent.push(("form_token", &token));
+    let led = at_once(&browser, CREATE, &sent).await;
+    assert!(led.iter().all(|to| *to == led[0]) && led[0].contains("?secrets="), "{led:?}");
+    let shown = text(&browser, &led[0]).await;
+    assert!(shown.contains("new-token-secret"), "the last answer shows the secret");
+    assert_eq!(shown.matches("account/revoke_token").count(), 1, "{shown}");
 }
 
 async fn a_rejected_token_is_not_made(db: TestDb) {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod balance;
+mod dismissals;
 mod hooks;
 mod log;
 mod opening;

@@ -1,4 +1,5 @@
-//! Suspending and removing users: their sessions and tokens end, and an administrator remains.
+//! Suspending and removing users: their sessions end, their tokens are refused, and an
+//! administrator remains.
 
 use std::sync::Arc;
 

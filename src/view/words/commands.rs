@@ -27,8 +27,15 @@ pub const NO_TOKENS: &str = "No tokens yet.";
 
 /// `user disable` is done.
 pub fn user_disabled(email: &str) -> String {
-    format!("User {email} suspended. Their sessions and tokens have ended.")
+    format!(
+        "User {email} suspended. Their sessions have ended, and their tokens are refused \
+         until you enable the user."
+    )
 }
+
+/// `hook bring-back` is done.
+pub const BROUGHT_BACK: &str = "Brought back, except events that were redelivered meanwhile or \
+                                whose payloads were removed.";
 
 /// `user enable` is done.
 pub fn user_enabled(email: &str) -> String {

@@ -127,7 +127,7 @@ pub fn remedy(remedy: Remedy) -> &'static str {
 }
 
 /// A form of the redelivery page was posted again.
-pub const SENT_BEFORE: &str = "The form was sent twice; the event was redelivered once.";
+pub const SENT_BEFORE: &str = "The form was sent twice; it took effect once.";
 
 /// Where else an event went. `is_all`: these are all of its other deliveries.
 pub fn elsewhere(hooks: usize, is_all: bool) -> String {

@@ -13,7 +13,10 @@ use futures::stream;
 
 use super::{requests::export::ExportFilter, shapes::export::Format};
 use crate::{
-    domain::time::Timestamp,
+    domain::{
+        permission::{Actor, Permission},
+        time::Timestamp,
+    },
     engine::store::log::Search,
     http::api::{
         extract::{Ctx, Parameters},
@@ -50,16 +53,21 @@ pub async fn deliveries(
         format,
         with_payloads: wanted.with_payloads,
     };
+    let needs_payloads = wanted.with_payloads || !wanted.text.is_empty();
     let export = export::start(&ctx, wanted).await?;
     let ctx = Arc::new(ctx);
     let may_go_on = move || {
         let (ctx, headers) = (ctx.clone(), headers.clone());
         async move {
-            // The token may have been revoked meanwhile.
+            // The token may have been revoked meanwhile, or its owner may do less now.
             let portal = &ctx.portal;
             let actor =
                 actor_of_bearer(portal.store(), portal.clock(), &portal.tokens, &headers).await;
-            !portal.stopping.is_cancelled() && matches!(actor, Ok(Some(_)))
+            let may = |actor: &Actor| {
+                actor.permissions.has(Permission::DeliveriesRead)
+                    && (!needs_payloads || actor.permissions.has(Permission::PayloadsRead))
+            };
+            !portal.stopping.is_cancelled() && matches!(actor, Ok(Some(actor)) if may(&actor))
         }
     };
     // Making the problem logs the error.

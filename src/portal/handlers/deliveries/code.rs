@@ -89,8 +89,8 @@ fn literal(text: &str) -> String {
     })
 }
 
-/// A template with the values of the request. The payload comes last, so that nothing in it is
-/// replaced.
+/// A template with the values of the request. It is read once from start to end, so that nothing in
+/// a value is replaced.
 fn filled(
     template: &str,
     url: &str,
@@ -100,11 +100,23 @@ fn filled(
 ) -> String {
     let find = |name: &str| headers.iter().find(|(known, _)| known == name);
     let value = |name: &str| find(name).map(|(_, value)| literal(value)).unwrap_or_default();
-    template
-        .replace("LOCAL_URL", &literal(&local(url)))
-        .replace("EVENT_TYPE", &value("x-service-hook-event"))
-        .replace("MESSAGE_ID", &value("webhook-id"))
-        .replace("PAYLOAD", &body.map_or(read.to_owned(), literal))
+    let values = [
+        ("LOCAL_URL", literal(&local(url))),
+        ("EVENT_TYPE", value("x-service-hook-event")),
+        ("MESSAGE_ID", value("webhook-id")),
+        ("PAYLOAD", body.map_or(read.to_owned(), literal)),
+    ];
+    let (mut text, mut rest) = (String::new(), template);
+    let next = |rest: &str| {
+        let found = values.iter().filter_map(|(name, value)| Some((rest.find(name)?, name, value)));
+        found.min_by_key(|(at, ..)| *at).map(|(at, name, value)| (at, name.len(), value))
+    };
+    while let Some((at, length, value)) = next(rest) {
+        text.push_str(&rest[..at]);
+        text.push_str(value);
+        rest = &rest[at + length..];
+    }
+    text + rest
 }
 
 /// The same path on the reader's machine. No query: it may have a secret of the receiver.
@@ -156,11 +168,12 @@ mod tests {
     #[test]
     fn every_form_is_complete_and_has_no_secret() {
         let body = "{\"a\":\"LOCAL_URL\u{2028}\\\"\"}";
-        for code in all("https://example.com/in?token=hidden", &headers(), Some(body)) {
+        for code in all("https://example.com/EVENT_TYPE?token=hidden", &headers(), Some(body)) {
             let text = &code.text;
             assert!(text.contains("API_KEY") && !text.contains("a91f"), "{text}");
             assert!(!text.contains("v1,…") && !text.contains("PAYLOAD"), "{text}");
             assert!(text.contains("work_item.closed"), "{text}");
+            assert!(text.contains("/EVENT_TYPE") && text.contains("01-EVENT_TYPE"), "{text}");
             let is_program = code.hint.contains("SIGNING_SECRET");
             assert_eq!(text.contains("SIGNING_SECRET"), is_program, "{text}");
             assert_eq!(is_program, !text.contains("hidden"), "{text}");

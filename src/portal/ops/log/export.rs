@@ -73,7 +73,7 @@ pub async fn start(ctx: &OpCtx, wanted: Wanted) -> Result<Export, Error> {
     if !wanted.text.is_empty() {
         ctx.require(right::PayloadsRead)?;
     }
-    let permit = tokio::time::timeout(PATIENCE, ctx.portal.exports.take(grant.by())).await;
+    let permit = tokio::time::timeout(PATIENCE, ctx.portal.exports.take(ctx.limited_as())).await;
     let busy = Error::Busy { reason: Busy::Exports, seconds: RETRY };
     let Ok(Some(permit)) = permit else { return Err(busy) };
     let names = super::hook_names(ctx).await?;

@@ -50,7 +50,7 @@ pub fn Tokens(
         <section class="card" aria-labelledby="tokens-title">
             <h2 id="tokens-title">"API tokens"</h2>
             <p class="hint">"Programs use the API with a token. Your tokens never allow more than \
-                you may do, and stop when your account is disabled."</p>
+                you may do, and stop when your account is suspended."</p>
             <div id="live-tokens" data-live="">{(!is_empty).then(|| view! {
                 <DataTable label="Your API tokens" columns=&["Name", "Permissions", "Expires",
                     "Last used", "Actions"]>{rows}</DataTable>

@@ -171,11 +171,13 @@ fn Verdict(
     // Nothing can be repaired for a hook that is gone.
     let next = move |next: &'static str| if hook == HookNow::Deleted { "" } else { next };
     let announced = format!("Delivery: {}", delivery.state.word());
+    let summary = words::summary(&delivery, hook, now);
+    let is_unsaid = hook == HookNow::Deleted && !summary.contains("the hook was deleted");
+    let is_unsaid = is_unsaid && delivery.state.is_final();
     view! {
         <div class=class id="live-verdict" data-live="" data-announce=announced>
-            <p><Outcome delivery=delivery.clone()/> " " {words::summary(&delivery, hook, now)}
-                {(hook == HookNow::Deleted).then_some(" The hook was deleted.")
-                    .filter(|_| delivery.state.is_final())}</p>
+            <p><Outcome delivery=delivery.clone()/> " " {summary} {is_unsaid
+                .then_some(" The hook was deleted.")}</p>
             {diagnosis.map(|diagnosis| view! { <p
                 class="advice">{diagnosis.what} " " {next(diagnosis.next)}</p> })}
         </div>

@@ -158,8 +158,7 @@ const OPEN: &[Row] = &[
         None,
         None,
         On,
-        "Held until its turn: the hook has recovered and sends its held \
-        events.",
+        "Held until its turn: the hook is on and sends its held events.",
         TRY,
     ),
     (Held, 0, None, None, Deleted, "Held: the hook was deleted. This will be cancelled.", None),

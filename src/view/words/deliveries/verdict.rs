@@ -59,9 +59,13 @@ fn held(delivery: &Delivery, hook: HookNow) -> String {
     };
     match hook {
         HookNow::Deleted => format!("{held}: the hook was deleted. This will be cancelled."),
-        HookNow::On | HookNow::Throttled(_) => {
-            format!("{held} until its turn: the hook has recovered and sends its held events.")
+        HookNow::On => {
+            format!("{held} until its turn: the hook is on and sends its held events.")
         }
+        HookNow::Throttled(_) => format!(
+            "{held} until its turn: the receiver asked for a pause, after which the hook sends \
+             its held events."
+        ),
         HookNow::Paused | HookNow::Off { .. } => {
             let (why, until) = hold(delivery.reason.as_deref());
             format!(
